@@ -1,0 +1,34 @@
+"""Latent-variable models for tables that behave like scikit-learn's own estimators.
+
+Public names are resolved when they are first used, so that importing the package stays light:
+naming a latent model imports torch, naming :class:`TabularEncoder` does not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklatent.models import AutoencoderTransformer, VAETransformer
+    from sklatent.tabular import TabularEncoder
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["AutoencoderTransformer", "TabularEncoder", "VAETransformer"]
+
+_HOMES = {
+    "AutoencoderTransformer": "sklatent.models",
+    "TabularEncoder": "sklatent.tabular",
+    "VAETransformer": "sklatent.models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # the next look-up does not come through here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
