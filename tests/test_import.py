@@ -1,0 +1,75 @@
+"""Importing the package is light, and names appear when they are used: each claim in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklatent
+
+HEAVY = ("matplotlib", "pandas", "polars", "skorch", "torch")
+WITHOUT_TORCH = {"TabularEncoder"}
+
+
+def loaded_after(code: str) -> set[str]:
+    """Which of the heavy packages a fresh interpreter has loaded after ``code``."""
+    probe = f"{code}\nimport json, sys\nprint(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    root = str(Path(sklatent.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_probe_sees_what_is_loaded() -> None:
+    assert "pandas" in loaded_after("import pandas")
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_after("import sklatent; dir(sklatent); sklatent.__version__") == set()
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_TORCH))
+def test_names_that_never_load_torch(name: str) -> None:
+    assert loaded_after(f"import sklatent; sklatent.{name}") == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(sklatent.__all__) - WITHOUT_TORCH))
+def test_latent_models_load_torch_when_named(name: str) -> None:
+    loaded = loaded_after(f"import sklatent; sklatent.{name}")
+    assert "torch" in loaded
+    assert not loaded & {"matplotlib", "pandas", "polars"}
+
+
+def test_public_names_are_sorted_and_known() -> None:
+    assert sklatent.__all__ == sorted(sklatent.__all__)
+    assert {"AutoencoderTransformer", "TabularEncoder", "VAETransformer"} <= set(sklatent.__all__)
+    assert {*sklatent.__all__, "__version__"} <= set(dir(sklatent))
+
+
+@pytest.mark.parametrize("name", sklatent.__all__)
+def test_every_public_name_resolves_to_a_documented_object(name: str) -> None:
+    value = getattr(sklatent, name)
+    assert value.__name__ == name
+    assert value.__doc__
+    assert getattr(sklatent, name) is value
+
+
+def test_star_import_brings_the_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from sklatent import *", names)
+    assert set(sklatent.__all__) <= set(names)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'sklatent' has no attribute 'Autoencoder'"):
+        sklatent.Autoencoder  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name"):
+        exec("from sklatent import Autoencoder", {})
