@@ -1,4 +1,4 @@
-"""What every test shares: one thread, repeatable examples, ``--device`` and ``--dtype``, small tables."""
+"""What tests share: one thread, repeatable examples, ``--device``, ``--dtype``, small tables."""
 
 from __future__ import annotations
 
