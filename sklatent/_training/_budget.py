@@ -1,0 +1,106 @@
+"""How long to train, in steps, and how validation rows are found."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Validation = Literal["holdout", "cross", "none", "skip"]
+
+# Fewer rows than this: four-fold cross-validation instead of one held-out part.
+MIN_ROWS_HOLDOUT = 400
+# Fewer rows than this: what the model starts from (principal components) is the answer.
+MIN_ROWS_TRAINING = 100
+# Fewer rows than this: no row can be spared for validation.
+MIN_ROWS_SPLIT = 20
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one fit may spend.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows per step.
+    n_steps : int
+        Steps of the first cycle of the learning-rate schedule.
+    max_total_steps : int
+        Further cycles, each twice as long, run while validation improves, up to this many steps.
+    n_checks : int
+        How often validation is looked at in each cycle.
+    patience : int
+        Checks without improvement after which training stops.
+    tol : float
+        Relative improvement of the validation loss that counts as one.
+    validation : {"holdout", "cross", "none", "skip"}
+        Where validation rows come from; "none" trains on all rows to the end, "skip" does not
+        train.
+    n_validation : int
+        Rows of the internal held-out part (0 unless ``validation="holdout"``).
+    """
+
+    batch_size: int
+    n_steps: int
+    max_total_steps: int
+    n_checks: int
+    patience: int
+    tol: float
+    validation: Validation
+    n_validation: int
+
+    @property
+    def check_every(self) -> int:
+        """Steps between two looks at the validation rows."""
+        return max(1, self.n_steps // self.n_checks)
+
+
+def _validation_mode(
+    n_rows: int, early_stopping: bool | Literal["auto"], has_validation: bool, from_pca: bool
+) -> Validation:
+    if has_validation:
+        return "holdout"
+    if early_stopping is False:
+        return "none"
+    if from_pca and n_rows < MIN_ROWS_HOLDOUT:
+        least = MIN_ROWS_SPLIT if early_stopping is True else MIN_ROWS_TRAINING
+        return "cross" if n_rows >= least else "skip"
+    return "holdout" if n_rows >= MIN_ROWS_SPLIT else "none"
+
+
+def plan_budget(
+    n_rows: int,
+    *,
+    batch_size: int | Literal["auto"],
+    max_steps: int | Literal["auto"],
+    early_stopping: bool | Literal["auto"],
+    validation_fraction: float,
+    n_iter_no_change: int,
+    tol: float,
+    has_validation: bool,
+    from_pca: bool,
+) -> Budget:
+    """Turn the parameters of an estimator and the number of rows into a budget."""
+    validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca)
+    if batch_size == "auto":
+        batch_size = 2 ** round(math.log2(min(max(n_rows / 16, 16), 128)))
+    if max_steps == "auto":
+        n_steps = 1500 if n_rows >= MIN_ROWS_HOLDOUT else 400
+        # A model that has not seen each row some 24 times may still have something to learn.
+        passes = 24 * n_rows // batch_size
+        max_total_steps = max(n_steps, passes) if validation == "holdout" else n_steps
+    else:
+        n_steps = max_total_steps = max_steps
+    n_validation = 0
+    if validation == "holdout" and not has_validation:
+        most = max(1000, min(n_rows // 100, 10_000))
+        n_validation = min(max(1, math.ceil(validation_fraction * n_rows)), most, n_rows - 2)
+    return Budget(
+        batch_size=min(batch_size, n_rows),
+        n_steps=n_steps,
+        max_total_steps=max_total_steps,
+        n_checks=min(15, n_steps),
+        patience=n_iter_no_change,
+        tol=tol,
+        validation=validation,
+        n_validation=n_validation,
+    )

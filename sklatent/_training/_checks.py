@@ -1,0 +1,134 @@
+"""What happens at each look at the validation rows: best weights, stopping, progress."""
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from torch import Tensor
+
+logger = logging.getLogger("sklatent")
+
+OnCheck = Callable[[dict[str, float]], bool]
+
+
+class StopTraining(Exception):
+    """Raised inside the loop to end it; never leaves the engine."""
+
+
+def snapshot(module: torch.nn.Module) -> dict[str, Tensor]:
+    """Copy the weights in memory."""
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+class Checks(Callback):
+    """Keep the best weights in memory, the starting point included, and stop when told to.
+
+    Parameters
+    ----------
+    patience : int
+        Checks without improvement after which training stops.
+    tol : float
+        Relative improvement that counts as one.
+    keep_rows : bool
+        Whether to keep the loss of each validation row at each check (cross-validation pools
+        them).
+    stop_at : int or None
+        Step at which training stops whatever the budget, at the first check from there on.
+    on_check : callable or None
+        Called with the record of each check; a true answer stops the training.
+    verbose : int
+        If positive, each check is logged.
+    """
+
+    def __init__(
+        self,
+        patience: int,
+        tol: float,
+        keep_rows: bool,
+        stop_at: int | None,
+        on_check: OnCheck | None,
+        verbose: int,
+    ) -> None:
+        self.patience = patience
+        self.tol = tol
+        self.keep_rows = keep_rows
+        self.stop_at = stop_at
+        self.on_check = on_check
+        self.verbose = verbose
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Take the starting point as the first candidate."""
+        self.best_loss = math.inf
+        self.best_step = 0
+        self.best_weights: dict[str, Tensor] | None = None
+        self.best_rows: Tensor | None = None
+        self.start_rows: Tensor | None = None
+        self.losses_: list[Tensor] = []
+        self.waited_ = 0
+        self.impatient_ = True
+        if net.valid_rows_ is not None:
+            self._compare(net, net.row_losses(net.valid_rows_))
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Compare the weights with the best so far."""
+        record = net.history[-1]
+        self._refuse_divergence(net, record["train_loss"])
+        if net.valid_rows_ is not None:
+            losses = net.row_losses(net.valid_rows_)
+            net.history.record("valid_loss", float(losses.mean()))
+            self._compare(net, losses)
+        record = {
+            key: float(value)
+            for key, value in net.history[-1].items()
+            if key not in ("batches", "epoch")
+        }
+        if self.verbose > 0:
+            _log(record)
+        if self.on_check is not None and self.on_check(record):
+            raise StopTraining
+        if self.stop_at is not None and net.n_steps_ >= self.stop_at:
+            raise StopTraining
+        if self.impatient_ and self.waited_ >= self.patience:
+            raise StopTraining
+
+    def _compare(self, net: Any, losses: Tensor) -> None:
+        if self.keep_rows:
+            self.losses_.append(losses)
+        if self.start_rows is None:
+            self.start_rows = losses
+        loss = float(losses.mean())
+        scale = abs(self.best_loss) if math.isfinite(self.best_loss) else 0.0
+        self.waited_ = 0 if loss < self.best_loss - self.tol * scale else self.waited_ + 1
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.best_step = net.n_steps_
+            self.best_rows = losses
+            self.best_weights = snapshot(net.module_)
+
+    @staticmethod
+    def _refuse_divergence(net: Any, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged: the loss is {loss} after {net.n_steps_} steps. Lower "
+                f"learning_rate (got {net.lr}), or scale the columns of X."
+            )
+
+
+def _log(record: dict[str, float]) -> None:
+    parts = [f"{key} {value:.6g}" for key, value in record.items() if key != "step"]
+    entry = logger.makeRecord(
+        logger.name,
+        logging.INFO,
+        __file__,
+        0,
+        "step %d: %s",
+        (int(record["step"]), ", ".join(parts)),
+        None,
+    )
+    if logger.hasHandlers():
+        logger.handle(entry)
+    else:  # asked for by `verbose`, so shown even where logging was never configured
+        logging.StreamHandler().handle(entry)

@@ -1,0 +1,49 @@
+"""What a saved model says of itself, and what is said of a file that is too new."""
+
+import warnings
+from typing import Any
+
+# Raised when a saved state changes so that older releases could not read it.
+FORMAT = 1
+
+
+def _version() -> str:
+    from sklatent import __version__
+
+    return __version__
+
+
+def stamp(state: dict[str, Any]) -> dict[str, Any]:
+    """Add the version of the library and the number of the format to a state."""
+    return {**state, "_sklatent_version": _version(), "_sklatent_format": FORMAT}
+
+
+def check_state(name: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Take the stamp off a state.
+
+    Raises
+    ------
+    ValueError
+        If the state was written in a newer format than this release knows.
+
+    Warns
+    -----
+    UserWarning
+        If the state was written by another version.
+    """
+    state = dict(state)
+    version = state.pop("_sklatent_version", None)
+    written = state.pop("_sklatent_format", FORMAT)
+    if written > FORMAT:
+        raise ValueError(
+            f"This {name} was saved by sklatent {version} in format {written}; the installed "
+            f"version {_version()} reads formats up to {FORMAT}. Upgrade sklatent to load it."
+        )
+    if version is not None and version != _version():
+        warnings.warn(
+            f"This {name} was saved by sklatent {version} and is loaded by {_version()}; its "
+            "answers should be the same to 1e-6.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return state

@@ -1,0 +1,373 @@
+"""What every latent model shares: one ``fit``, and one mixin per verb.
+
+To add a model, derive from :class:`BaseLatentModel` and the mixins of the verbs that it answers,
+and implement ``_make_spec``: the torch module, its loss, and the weights it starts from.
+"""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackContext, CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklatent._training import (
+    Budget,
+    FitContext,
+    FitOutcome,
+    LatentNet,
+    NetSpec,
+    RowSource,
+    fit_net,
+    plan_budget,
+    resolve_device,
+    row_source,
+)
+from sklatent._utils._params import Interval, StrOptions, _fit_context
+from sklatent._utils.persistence import check_state, stamp
+from sklatent._utils.validation import check_codes
+from sklatent.nn import ACTIVATIONS
+from sklatent.tabular import Rows, TabularEncoder, check_rows
+
+
+class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
+    """Base of the latent models: parameters, training, persistence.
+
+    Concrete models list all their parameters in ``__init__`` and implement ``_make_spec``.
+
+    Attributes
+    ----------
+    table_ : TabularEncoder
+        How rows become a float matrix and back.
+    net_ : LatentNet
+        The trained net; ``net_.module_`` is the torch module.
+    n_components_ : int
+        Width of the latent space.
+    n_iter_ : int
+        Training steps taken; 0 where the starting point was kept without training.
+    best_iter_ : int
+        Step whose weights are used; 0 is the starting point.
+    history_ : list of dict
+        One record per look at the validation rows: ``step``, ``train_loss``, ``valid_loss`` and
+        each named term of the loss.
+    loss_curve_ : list of float
+        Training loss of each record.
+    """
+
+    _module: ClassVar[type]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+        ],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "standardize": ["boolean"],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "net_params": [dict, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    # -- what a model implements ---------------------------------------------------------------
+
+    @abstractmethod
+    def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
+        """Describe the net that starts from these encoded rows."""
+
+    def _starts_at_pca(self) -> bool:
+        """Whether the starting point is a good model by itself."""
+        return getattr(self, "init", "pca") == "pca"
+
+    @abstractmethod
+    def _choose_n_components(
+        self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
+    ) -> int:
+        """Turn the parameter ``n_components`` into a number, at most min(n_rows, n_columns).
+
+        ``run`` trains a net under the budget of this fit, from a function that makes its spec.
+        """
+
+    def _after_training(self, rows: RowSource, seed: int) -> None:
+        """Fit what stands on the trained net, such as a latent prior."""
+
+    # -- fit -----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, *, X_val: Any = None) -> Self:
+        """Fit the model to rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Training rows.
+        y : None
+            Ignored; part of scikit-learn's interface.
+        X_val : array-like or DataFrame of shape (n_val, n_features), default=None
+            Rows on which training is validated and stopped. By default a part of ``X`` is held
+            out. Metadata routing brings it through a Pipeline, transformed on the way, with
+            ``Pipeline(..., transform_input=["X_val"])``.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has one row, missing or infinite cells, or if the training diverges.
+        KeyboardInterrupt
+            Raised again after an interrupt, with the model fitted to the best weights so far.
+        """
+        with _restored_on_error(self):
+            interrupted = self._fit(X, y, X_val)
+        if interrupted:
+            warnings.warn(
+                f"{type(self).__name__}.fit was interrupted after {self.n_iter_} steps; the model "
+                "is fitted with the best weights so far.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+            raise KeyboardInterrupt
+        return self
+
+    def _fit(self, X: Any, y: Any, X_val: Any) -> bool:
+        continued: LatentNet | None = None
+        if self.warm_start and hasattr(self, "net_"):
+            continued = self.net_
+        rows = check_rows(self, X, reset=continued is None, min_rows=2)
+        held_out = None if X_val is None else check_rows(self, X_val, reset=False)
+        device = resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if continued is None:
+            self.table_ = TabularEncoder(standardize=self.standardize)._fit_rows(rows)
+        train = self._source(rows, device)
+        valid = None if held_out is None else self._source(held_out, device)
+        budget = self._plan(len(rows), valid is not None, continued is not None)
+        context = self._init_callback_context(max_subtasks=_n_subtasks(budget))
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def run(make_spec: Callable[[RowSource], NetSpec], **changes: Any) -> FitOutcome:
+            fit = FitContext(
+                make_spec=make_spec,
+                budget=replace(budget, **changes),
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                device=device,
+                seed=seed,
+                net_params=self.net_params,
+                watch=self._watcher(context, X, y),
+                verbose=int(self.verbose),
+            )
+            return fit_net(train, valid, fit)
+
+        k = self._choose_n_components(train, run, seed) if continued is None else self.n_components_
+        outcome = run(lambda part: self._spec(part, k, seed, continued))
+        self._keep(outcome, k)
+        self._after_training(train, seed)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return outcome.interrupted
+
+    def _source(self, rows: Rows, device: Any) -> RowSource:
+        def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
+            return self.table_._encode(rows.take(index))
+
+        return row_source(encode, len(rows), self.table_.n_encoded_, device)
+
+    def _plan(self, n_rows: int, has_validation: bool, continued: bool) -> Budget:
+        return plan_budget(
+            n_rows,
+            batch_size=self.batch_size,
+            max_steps=self.max_steps,
+            early_stopping=self.early_stopping,
+            validation_fraction=self.validation_fraction,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            has_validation=has_validation,
+            # folds would have been seen by a net that goes on from earlier training
+            from_pca=self._starts_at_pca() and not continued,
+        )
+
+    def _spec(
+        self, rows: RowSource, n_components: int, seed: int, continued: LatentNet | None
+    ) -> NetSpec:
+        spec = self._make_spec(rows, n_components, seed)
+        if continued is None:
+            return spec
+        if spec.module_params != continued.module_params_:
+            raise ValueError(
+                f"warm_start=True goes on with the fitted net, built with "
+                f"{continued.module_params_}; the parameters now ask for {spec.module_params}. "
+                "Set warm_start=False to start again."
+            )
+        return replace(spec, start=continued.weights(), from_pca=True)
+
+    def _watcher(
+        self, context: CallbackContext, X: Any, y: Any
+    ) -> Callable[[LatentNet, dict[str, float]], bool]:
+        """Tell scikit-learn's callbacks of each check; a true answer stops the training."""
+
+        def watch(net: LatentNet, record: dict[str, float]) -> bool:
+            def fitted_so_far() -> dict[str, Any]:
+                now = LatentNet.from_state(type(net.module_), net.to_state())
+                return {
+                    "table_": self.table_,
+                    "net_": now,
+                    "n_components_": net.module_params_["n_components"],
+                }
+
+            task = context.subcontext(task_name=f"step {int(record['step'])}")
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            return bool(
+                task.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=fitted_so_far
+                )
+            )
+
+        return watch
+
+    def _keep(self, outcome: FitOutcome, n_components: int) -> None:
+        self.net_ = outcome.net
+        self.n_components_ = n_components
+        self.n_iter_ = outcome.n_steps
+        self.best_iter_ = outcome.best_step
+        self.history_ = outcome.history
+        self.loss_curve_ = [record["train_loss"] for record in outcome.history]
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def _run(self, verb: str, rows: Rows) -> NDArray[Any]:
+        """Call a method of the module on rows, in their dtype."""
+        if len(rows) == 1:
+            # one row is all overhead: no slicing
+            return self.net_.run(verb, 1, lambda _: self.table_._encode(rows), rows.dtype)
+
+        def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
+            return self.table_._encode(rows.take(index))
+
+        return self.net_.run(verb, len(rows), encode, rows.dtype)
+
+    def _run_on_codes(self, verb: str, codes: NDArray[Any]) -> NDArray[Any]:
+        """Call a method of the module on codes, in their dtype."""
+        return self.net_.run(verb, len(codes), lambda index: codes[index], codes.dtype)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether ``fit`` has been completed."""
+        return hasattr(self, "net_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Describe what the models accept and return."""
+        tags = super().__sklearn_tags__()
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_components_)
+
+    # -- persistence ---------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the state as plain values and arrays: small, and readable without the GPU."""
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            state["net_"] = state["net_"].to_state()
+        return stamp(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a saved model, on the CPU where its device is missing."""
+        state = check_state(type(self).__name__, state)
+        if isinstance(state.get("net_"), dict):
+            state["net_"] = LatentNet.from_state(self._module, state["net_"])
+        super().__setstate__(state)
+
+
+def _n_subtasks(budget: Budget) -> int | None:
+    """How many checks a fit makes at most, where that is known beforehand."""
+    if budget.validation == "skip":
+        return 0
+    if budget.validation == "cross" or budget.max_total_steps > budget.n_steps:
+        return None
+    return -(-budget.n_steps // budget.check_every)
+
+
+@contextmanager
+def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give the estimator back as it was if the block fails: fitted stays fitted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        fitted = {name for name in vars(estimator) if name.endswith("_") or name == "_columns_in"}
+        for name in fitted:
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+class EncoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The verb ``transform``: rows to codes."""
+
+    def transform(self: Any, X: Any) -> Any:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_), or the container of ``set_output``
+            Latent codes, deterministic, in the dtype of ``X`` (float64 or float32).
+        """
+        check_is_fitted(self)
+        return self._run("encode", check_rows(self, X, reset=False))
+
+
+class DecoderMixin:
+    """The verb ``inverse_transform``: codes to rows."""
+
+    def inverse_transform(self: Any, Z: Any) -> Any:
+        """Decode codes.
+
+        Parameters
+        ----------
+        Z : array-like or DataFrame of shape (n_samples, n_components_)
+            Latent codes, as ``transform`` gives them.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            Rows in the container, column order and dtypes that ``fit`` saw; an array is float64
+            or float32, as ``Z`` is.
+
+        Raises
+        ------
+        ValueError
+            If ``Z`` has another width than ``n_components_``, or missing or infinite cells.
+        """
+        check_is_fitted(self)
+        codes = check_codes(self, Z, self.get_feature_names_out())
+        return self.table_._decode(self._run_on_codes("decode", codes))

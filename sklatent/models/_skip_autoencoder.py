@@ -1,0 +1,156 @@
+"""The module that starts as PCA and learns what bends; shared by the latent models."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklatent._training import NetSpec, RowSource
+from sklatent.nn import ResidualMap, squared_error
+from sklatent.models._principal import PrincipalAxes, principal_axes
+
+# Parameters that move slowly and without decay: the linear part knows its place already.
+LINEAR_PART = ("*linear.*",)
+
+
+class SkipAutoencoder(nn.Module):
+    """``z = linear(x) + f(asinh x)``, ``x_hat = linear(z) + r * g(asinh z)``.
+
+    Codes are whitened inside and given to the outside on the scale of the principal components.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+        Width of the rows and of the code.
+    hidden_layer_sizes : tuple of int
+        Hidden layers of the encoder's network; the decoder has them in reverse.
+    activation : str
+        Name of the activation.
+    noise : float
+        Standard deviation of the Gaussian noise added to the inputs in training.
+    ordered : bool
+        Nested dropout: in training half of the codes are cut after a random prefix.
+    """
+
+    code_scale: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        noise: float,
+        ordered: bool,
+    ) -> None:
+        super().__init__()
+        self.noise, self.ordered = noise, ordered
+        sizes = hidden_layer_sizes
+        self.encoder = ResidualMap(n_features, sizes, n_components, activation=activation, n_extra=0)
+        self.decoder = ResidualMap(
+            n_components, sizes[::-1], n_features, activation=activation, n_extra=0
+        )
+        self.register_buffer("code_scale", torch.ones(n_components))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Map rows (n, n_features) to codes (n, n_components)."""
+        return self.encoder(x) * self.code_scale
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Map codes (n, n_components) to rows (n, n_features)."""
+        rows: Tensor = self.decoder(z / self.code_scale)
+        return rows
+
+    def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Rebuild rows; with a generator (in training), through noise and cut codes."""
+        if generator is not None and self.noise > 0:
+            noise = torch.empty_like(x).normal_(generator=generator)
+            z = self.encoder(x + self.noise * noise)
+        else:
+            z = self.encoder(x)
+        if not self.ordered:
+            return {"x_hat": self.decoder(z)}
+        if generator is not None:
+            return {"x_hat": self.decoder(z * _prefix_mask(z, generator))}
+        return {"prefixes": torch.stack([self.decoder(cut) for cut in prefixes(z)])}
+
+
+def _prefix_mask(z: Tensor, generator: torch.Generator) -> Tensor:
+    """Keep all of half the codes and a random prefix of the others (Rippel et al., 2014)."""
+    n, k = z.shape
+    draw = torch.rand(n, generator=generator, device=z.device)
+    length = torch.where(draw < 0.5, (draw * 2 * k).floor() + 1, float(k))
+    return (torch.arange(k, device=z.device) < length[:, None]).to(z.dtype)
+
+
+def prefixes(z: Tensor) -> list[Tensor]:
+    """Cut codes after each component in turn, the shortest first."""
+    position = torch.arange(z.shape[1], device=z.device)
+    return [z * (position <= j) for j in range(z.shape[1])]
+
+
+def reconstruction_loss(
+    output: dict[str, Tensor], x: Tensor, progress: float, *, unit: float
+) -> dict[str, Tensor]:
+    """Squared error of each row, in units of what PCA leaves."""
+    if "prefixes" in output:
+        return {"reconstruction": squared_error(output["prefixes"], x).mean(0) / unit}
+    return {"reconstruction": squared_error(output["x_hat"], x) / unit}
+
+
+def pca_weights(axes: PrincipalAxes) -> dict[str, NDArray[Any]]:
+    """Weights that make the module PCA along these axes."""
+    residual = axes.residual_variance
+    inverse = axes.components / axes.scale[:, None]
+    return {
+        "encoder.linear.weight": inverse,
+        "encoder.linear.bias": -inverse @ axes.mean,
+        "decoder.linear.weight": (axes.components * axes.scale[:, None]).T,
+        "decoder.linear.bias": axes.mean,
+        "decoder.residual_scale": np.sqrt(np.maximum(residual, 0.01 * residual.mean())),
+        "code_scale": axes.scale,
+    }
+
+
+def loss_unit(axes: PrincipalAxes) -> float:
+    """Squared error that PCA leaves; a millionth of all variance where it leaves nothing."""
+    return float(max(axes.residual_variance.sum(), 1e-6 * axes.total_variance, 1e-30))
+
+
+def autoencoder_spec(
+    rows: RowSource,
+    n_features: int,
+    n_components: int,
+    *,
+    hidden_layer_sizes: tuple[int, ...],
+    activation: str,
+    init: str,
+    noise: float,
+    ordered: bool,
+    seed: int,
+) -> NetSpec:
+    """Describe the autoencoder that starts from these rows."""
+    axes = principal_axes(rows.arrays, len(rows), n_components, seed)
+    weights = pca_weights(axes)
+    if init == "random":
+        # the unit of the errors still comes from the rows
+        weights = {"decoder.residual_scale": weights["decoder.residual_scale"]}
+    return NetSpec(
+        module=SkipAutoencoder,
+        module_params={
+            "n_features": n_features,
+            "n_components": n_components,
+            "hidden_layer_sizes": hidden_layer_sizes,
+            "activation": activation,
+            "noise": noise,
+            "ordered": ordered,
+        },
+        criterion=reconstruction_loss,
+        criterion_params={"unit": loss_unit(axes)},
+        start=weights,
+        slow=LINEAR_PART if init == "pca" else (),
+        from_pca=init == "pca",
+    )
