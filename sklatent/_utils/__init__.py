@@ -1,0 +1,1 @@
+"""Layer 0: helpers that need numpy and scikit-learn only."""

@@ -1,0 +1,237 @@
+"""Rows that passed validation, and the errors of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+from sklatent.tabular._columns import chunks
+from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
+
+_FLOATS = [np.float64, np.float32]
+_NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Validated rows of a table, not yet encoded.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        float32 or float64. Shares memory with the caller's array where that had one of these
+        dtypes, hence possibly read-only or memory-mapped: never write to it.
+    schema : FrameSchema or None
+        Library, column names and dtypes where the table was a data frame.
+    """
+
+    values: np.ndarray
+    schema: FrameSchema | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.values)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of answers about these rows: float32 or float64."""
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and of columns."""
+        n_rows, n_columns = self.values.shape
+        return n_rows, n_columns
+
+    def take(self, index: np.ndarray | slice) -> Rows:
+        """Select rows.
+
+        Parameters
+        ----------
+        index : ndarray of int or bool, or slice
+            Which rows. A slice shares memory, an array copies.
+
+        Returns
+        -------
+        rows : Rows
+            The rows selected, with the same schema.
+        """
+        return Rows(self.values[index], self.schema)
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
+    """Validate a numeric table with scikit-learn's checks and words.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Whose ``n_features_in_`` and ``feature_names_in_`` are set or compared. Names that are
+        not strings, which scikit-learn ignores, are kept in ``_columns_in`` and compared too.
+    X : {array-like, data frame} of shape (n_samples, n_features)
+        Numbers and booleans without missing values.
+    reset : bool
+        True in ``fit``, False elsewhere.
+    min_rows : int, default=1
+        Least number of rows.
+
+    Returns
+    -------
+    rows : Rows
+        The same numbers in float32 or float64, copied only if X was something else.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, not two-dimensional, complex, holds NaN, infinity or words, has too few
+        rows, or has other columns or another order than in ``fit``.
+    TypeError
+        If X is sparse or a cell is neither a string nor a number.
+    """
+    schema = frame_schema(X) if is_frame(X) else None
+    dtype = _FLOATS if schema is None else schema.float_dtype
+    _check_any_columns(estimator, X, schema)
+    try:
+        values = validate_data(estimator, X, reset=reset, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        _explain(error, X, schema)
+        raise
+    _check_kinds(schema)
+    _check_other_names(estimator, schema, reset=reset)
+    if len(values) < min_rows:
+        raise ValueError(
+            f"Found array with n_samples={len(values)} while a minimum of {min_rows} is required "
+            f"by {type(estimator).__name__}."
+        )
+    return Rows(values, schema)
+
+
+def _check_any_columns(estimator: Any, X: Any, schema: FrameSchema | None) -> None:
+    """Refuse frames without columns, on which scikit-learn's own check fails with numpy's words."""
+    if schema is not None and not schema.kinds:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+            f"required by {type(estimator).__name__}."
+        )
+
+
+def _check_kinds(schema: FrameSchema | None) -> None:
+    """Refuse columns that convert to floats but would not mean anything as such, like dates."""
+    if schema is None or "" not in schema.kinds:
+        return
+    column = schema.kinds.index("")
+    raise ValueError(
+        f"Input X has a column of dtype {schema.dtypes[column]}, which is not numeric: "
+        f"encode or drop it first. (column {schema.names[column]!r})"
+    )
+
+
+def _check_other_names(estimator: Any, schema: FrameSchema | None, *, reset: bool) -> None:
+    """Remember and compare column names that are not strings.
+
+    scikit-learn drops them, so that a frame with its columns in another order would pass.
+    """
+    names = None if schema is None or schema.has_string_names else schema.names
+    if reset:
+        estimator._columns_in = names
+        return
+    seen = getattr(estimator, "_columns_in", None)
+    if names is None or seen is None or names == seen:
+        return
+    unseen = [name for name in names if name not in seen]
+    missing = [name for name in seen if name not in names]
+    message = _NAMES_DIFFER
+    if unseen:
+        message += "Feature names unseen at fit time:\n" + _listed(unseen)
+    if missing:
+        message += "Feature names seen at fit time, yet now missing:\n" + _listed(missing)
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
+
+
+def _listed(names: list[Any], limit: int = 5) -> str:
+    lines = [f"- {name}\n" for name in names[:limit]]
+    return "".join(lines) + ("- ...\n" if len(names) > limit else "")
+
+
+def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) -> None:
+    """Raise scikit-learn's error again with the place of the first cell that caused it.
+
+    Returns without raising where no single cell is at fault.
+    """
+    text = str(error)
+    if "contains NaN" in text or "contains infinity" in text:
+        place = _first_not_finite(X)
+        if place is not None:
+            row, column = place
+            name = column if schema is None else schema.names[column]
+            raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
+    wants_scalar = "argument must be" in text or "array element with a sequence" in text
+    if not wants_scalar and "could not convert string" not in text:
+        return
+    cell = _first_cell(X, schema, _not_a_scalar if wants_scalar else _not_a_number)
+    if cell is None:
+        return
+    row, column, kind = cell
+    name = column if schema is None else schema.names[column]
+    if wants_scalar:
+        raise TypeError(
+            f"argument must be a string or a number (column {name!r}, row {row}: got {kind})"
+        ) from error
+    raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
+
+
+def _first_not_finite(X: Any) -> tuple[int, int] | None:
+    """Find the row and column of the first NaN or infinity."""
+    values = check_array(X, dtype=_FLOATS, ensure_all_finite=False)
+    for rows in chunks(*values.shape):
+        wrong = ~np.isfinite(values[rows])
+        if wrong.any():
+            row, column = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+            return rows.start + int(row), int(column)
+    return None
+
+
+def _first_cell(
+    X: Any, schema: FrameSchema | None, wrong: Callable[[Any], bool]
+) -> tuple[int, int, str] | None:
+    """Find the row, column and type of the first cell, row by row, for which ``wrong`` is true."""
+    places = [
+        (row, column, type(cells[row]).__name__)
+        for column, cells in enumerate(_cells(X, schema))
+        if (row := next((i for i, cell in enumerate(cells) if wrong(cell)), None)) is not None
+    ]
+    return min(places, default=None)
+
+
+def _cells(X: Any, schema: FrameSchema | None) -> list[list[Any]]:
+    """List the Python objects in each column."""
+    if schema is not None:
+        frame = nw.from_native(X, eager_only=True)
+        return [frame[:, j].to_list() for j in range(len(schema.names))]
+    try:
+        table = np.asarray(X, dtype=object)
+    except ValueError:  # ragged lists make no table, so no cell of it is wrong
+        return []
+    return [list(column) for column in table.T] if table.ndim == 2 else []
+
+
+def _not_a_number(cell: Any) -> bool:
+    return isinstance(cell, str | bytes) and not _is_number(cell)
+
+
+def _not_a_scalar(cell: Any) -> bool:
+    return not isinstance(cell, str | bytes) and cell is not None and not _is_number(cell)
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
