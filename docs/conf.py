@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import sklatent
@@ -48,18 +47,20 @@ html_sidebars: dict[str, list[str]] = {"index": []}
 html_show_sourcelink = False
 
 _FOREIGN_ROLE = re.compile(r":(?:ref|term|doc|class|func|meth):`([^`<]*?)\s*(?:<[^`>]*>)?`")
+_FITTED_WIDTH = re.compile(r"(?<=\w)_(?=[,)])")
 
 
-def _plain_references(
+def _clean_docstring(
     app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Inherited docstrings point into scikit-learn's pages, which are not part of these."""
+    # Inherited docstrings point into scikit-learn's pages, which are not part of these.
     home = getattr(obj, "__module__", None) or ""
     if what in {"method", "property", "attribute"} and not home.startswith("sklatent"):
         text = _FOREIGN_ROLE.sub(lambda match: match[1] or match[0], "\n".join(lines))
         lines[:] = text.split("\n")
+    # "of shape (n_samples, n_features_in_)" is no hyperlink.
+    lines[:] = [_FITTED_WIDTH.sub(r"\_", line) if "shape (" in line else line for line in lines]
 
 
 def setup(app: Any) -> None:
-    app.connect("autodoc-process-docstring", _plain_references, priority=100)
-    Path(app.srcdir, "examples").mkdir(exist_ok=True)
+    app.connect("autodoc-process-docstring", _clean_docstring, priority=100)
