@@ -117,10 +117,6 @@ def affine_encode(values: np.ndarray, center: np.ndarray, scale: np.ndarray) -> 
         A new C-contiguous array in the dtype of ``values``.
     """
     out = np.empty(values.shape, dtype=values.dtype)
-    if values.dtype == np.float64:
-        np.subtract(values, center, out=out)
-        np.divide(out, scale, out=out)
-        return out
     for rows in chunks(*values.shape):
         np.divide(values[rows] - center, scale, out=out[rows], casting="same_kind")
     return out
@@ -142,10 +138,6 @@ def affine_decode(matrix: np.ndarray, center: np.ndarray, scale: np.ndarray) -> 
         A new C-contiguous array in the dtype of ``matrix``.
     """
     out = np.empty(matrix.shape, dtype=matrix.dtype)
-    if matrix.dtype == np.float64:
-        np.multiply(matrix, scale, out=out)
-        np.add(out, center, out=out)
-        return out
     for rows in chunks(*matrix.shape):
         np.add(matrix[rows] * scale, center, out=out[rows], casting="same_kind")
     return out
