@@ -32,7 +32,7 @@ from sklatent._training import (
     resolve_device,
     row_source,
 )
-from sklatent._utils._params import Interval, StrOptions, _fit_context
+from sklatent._utils._params import Interval, RealNotInt, StrOptions, _fit_context
 from sklatent._utils.persistence import check_state, stamp
 from sklatent._utils.validation import check_codes
 from sklatent.nn import ACTIVATIONS
@@ -67,7 +67,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
             StrOptions({"auto"}),
         ],
         "hidden_layer_sizes": ["array-like"],

@@ -81,12 +81,13 @@ def plan_budget(
 ) -> Budget:
     """Turn the parameters of an estimator and the number of rows into a budget."""
     validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca)
-    if batch_size == "auto":
-        batch_size = 2 ** round(math.log2(min(max(n_rows / 16, 16), 128)))
+    size = batch_size
+    if size == "auto":
+        size = 2 ** round(math.log2(min(max(n_rows / 16, 16), 128)))
     if max_steps == "auto":
         n_steps = 1500 if n_rows >= MIN_ROWS_HOLDOUT else 400
         # A model that has not seen each row some 24 times may still have something to learn.
-        passes = 24 * n_rows // batch_size
+        passes = 24 * n_rows // size
         max_total_steps = max(n_steps, passes) if validation == "holdout" else n_steps
     else:
         n_steps = max_total_steps = max_steps
@@ -95,7 +96,7 @@ def plan_budget(
         most = max(1000, min(n_rows // 100, 10_000))
         n_validation = min(max(1, math.ceil(validation_fraction * n_rows)), most, n_rows - 2)
     return Budget(
-        batch_size=min(batch_size, n_rows),
+        batch_size=min(size, n_rows),
         n_steps=n_steps,
         max_total_steps=max_total_steps,
         n_checks=min(15, n_steps),

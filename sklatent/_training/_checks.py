@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +22,28 @@ class StopTraining(Exception):
 def snapshot(module: torch.nn.Module) -> dict[str, Tensor]:
     """Copy the weights in memory."""
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Weights and what the validation rows say of them.
+
+    Attributes
+    ----------
+    step : int
+        Step after which the weights were taken; 0 is the starting point.
+    loss : float
+        Mean loss of the validation rows.
+    rows : Tensor of shape (n_validation,)
+        Loss of each of them.
+    weights : dict of Tensor
+        The weights.
+    """
+
+    step: int
+    loss: float
+    rows: Tensor
+    weights: dict[str, Tensor]
 
 
 class Checks(Callback):
@@ -61,11 +84,8 @@ class Checks(Callback):
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Take the starting point as the first candidate."""
-        self.best_loss = math.inf
-        self.best_step = 0
-        self.best_weights: dict[str, Tensor] | None = None
-        self.best_rows: Tensor | None = None
-        self.start_rows: Tensor | None = None
+        self.start: Candidate | None = None
+        self.best: Candidate | None = None
         self.losses_: list[Tensor] = []
         self.waited_ = 0
         self.impatient_ = True
@@ -94,19 +114,21 @@ class Checks(Callback):
         if self.impatient_ and self.waited_ >= self.patience:
             raise StopTraining
 
+    def best_loss(self) -> float:
+        """Lowest validation loss so far; infinite without validation rows."""
+        return math.inf if self.best is None else self.best.loss
+
     def _compare(self, net: Any, losses: Tensor) -> None:
         if self.keep_rows:
             self.losses_.append(losses)
-        if self.start_rows is None:
-            self.start_rows = losses
         loss = float(losses.mean())
-        scale = abs(self.best_loss) if math.isfinite(self.best_loss) else 0.0
-        self.waited_ = 0 if loss < self.best_loss - self.tol * scale else self.waited_ + 1
-        if loss < self.best_loss:
-            self.best_loss = loss
-            self.best_step = net.n_steps_
-            self.best_rows = losses
-            self.best_weights = snapshot(net.module_)
+        if self.best is None:
+            self.start = self.best = Candidate(0, loss, losses, snapshot(net.module_))
+            return
+        clearly = loss < self.best.loss - self.tol * abs(self.best.loss)
+        self.waited_ = 0 if clearly else self.waited_ + 1
+        if loss < self.best.loss:
+            self.best = Candidate(net.n_steps_, loss, losses, snapshot(net.module_))
 
     @staticmethod
     def _refuse_divergence(net: Any, loss: float) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sklatent._training._answers import run_in_chunks, torch_dtype
 from sklatent._training._budget import Budget
-from sklatent._training._checks import Checks, OnCheck, StopTraining
+from sklatent._training._checks import Candidate, Checks, OnCheck, StopTraining
 from sklatent._training._rows import Encode, RowSource, TensorBatches
 from sklatent._training._seeding import seeded_construction, seeded_generator
 
@@ -174,8 +174,8 @@ class LatentNet(NeuralNet):
                 self.notify("on_batch_begin", batch=x, training=True)
             optimizer.zero_grad(set_to_none=True)
             terms = self._terms(x)
-            loss = sum(terms.values())
-            loss.backward()
+            loss = reduce(torch.add, terms.values())
+            loss.backward()  # type: ignore[no-untyped-call]
             if watched:
                 named = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=named, batch=x, training=True)
@@ -232,9 +232,7 @@ class LatentNet(NeuralNet):
         self.n_steps_ = self.n_cycles_ = 0
         self.interrupted_ = False
         self.parameters_ = [p for _, p in self.get_all_learnable_params()]
-        self.checks_ = Checks(
-            budget.patience, budget.tol, keep_rows, stop_at, on_check, verbose
-        )
+        self.checks_ = Checks(budget.patience, budget.tol, keep_rows, stop_at, on_check, verbose)
         self.callbacks_.append(("checks", self.checks_.initialize()))
         batches = TensorBatches(rows, budget.batch_size, budget.check_every, self.generator_)
         try:
@@ -245,17 +243,21 @@ class LatentNet(NeuralNet):
         except KeyboardInterrupt:
             self.interrupted_ = True
         self.notify("on_train_end", X=rows, y=None)
-        if self.checks_.best_weights is not None:
-            self.module_.load_state_dict(self.checks_.best_weights)
+        self._load_best()
         return self
+
+    def _load_best(self) -> None:
+        best: Candidate | None = self.checks_.best
+        if best is not None:
+            self.module_.load_state_dict(best.weights)
 
     def _run_cycles(self, batches: TensorBatches, budget: Budget) -> None:
         n_steps = budget.n_steps
-        first = self.checks_.best_loss
+        losses = [self.checks_.best_loss()]
         while True:
-            before = self.checks_.best_loss
             self._run_cycle(batches, n_steps, budget.check_every * (n_steps // budget.n_steps))
-            gained, total = before - self.checks_.best_loss, first - self.checks_.best_loss
+            losses.append(self.checks_.best_loss())
+            gained, total = losses[-2] - losses[-1], losses[0] - losses[-1]
             n_steps *= 2
             if self.n_steps_ + n_steps > budget.max_total_steps or not gained > GROWTH * total:
                 return
@@ -263,7 +265,7 @@ class LatentNet(NeuralNet):
     def _run_cycle(self, batches: TensorBatches, n_steps: int, check_every: int) -> None:
         """Warm up, then cool down to zero; a later cycle starts from the best weights."""
         if self.n_cycles_ > 0:
-            self.module_.load_state_dict(self.checks_.best_weights)
+            self._load_best()
             self._initialize_optimizer()
         self.rates_ = [group["lr"] for group in self.optimizer_.param_groups]
         self.n_cycles_ += 1
@@ -318,18 +320,14 @@ class LatentNet(NeuralNet):
 
     def run(self, verb: str, n_rows: int, encode: Encode, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Call a method of the module on rows in chunks, computing in ``dtype``."""
-        return run_in_chunks(
-            self.answering_module(dtype), verb, n_rows, encode, dtype, torch.device(self.device)
-        )
+        module = self.answering_module(dtype)
+        return run_in_chunks(module, verb, n_rows, encode, dtype, self.device)
 
     def answering_module(self, dtype: np.dtype[Any]) -> torch.nn.Module:
         """Return the module in the precision of an answer; each cast is made once."""
-        wanted = torch_dtype(dtype, torch.device(self.device))
-        module: torch.nn.Module = self.module_
-        if next(module.parameters()).dtype == wanted:
-            return module
-        if self.casts_.get(wanted) is None:
-            self.casts_[wanted] = deepcopy(module).to(wanted)
+        wanted = torch_dtype(dtype, self.device)
+        if wanted not in self.casts_:
+            self.casts_[wanted] = deepcopy(self.module_).to(wanted)
         cast: torch.nn.Module = self.casts_[wanted]
         return cast
 
@@ -358,7 +356,8 @@ class LatentNet(NeuralNet):
             net.module_ = net.module_.to(torch_dtype(np.dtype(np.float64), device))
         load_weights(net.module_, state["weights"])
         net.module_.eval().requires_grad_(False)
-        net.casts_ = {}
+        # by precision; only the first is saved, the others are made when they are asked for
+        net.casts_ = {next(net.module_.parameters()).dtype: net.module_}
         net.initialized_ = True
         return net
 

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from sklatent._training._budget import Budget
+from sklatent._training._checks import Candidate
 from sklatent._training._net import LatentNet, NetSpec
 from sklatent._training._rows import RowSource
 
 N_FOLDS = 4
-# Shares of the update that are tried on the validation rows.
-SHRINKAGE = (1.0, 0.75, 0.5, 0.25)
+# Shares of the update that are tried on the validation rows, beside all of it.
+SHRINKAGE = (0.75, 0.5, 0.25)
 
 
 @dataclass
@@ -95,6 +96,8 @@ class FitOutcome:
         Step whose weights were kept; 0 is the start.
     interrupted : bool
         Whether a KeyboardInterrupt ended the training.
+    valid : RowSource or None
+        The rows on which the training was validated.
     """
 
     net: LatentNet
@@ -102,6 +105,7 @@ class FitOutcome:
     n_steps: int
     best_step: int
     interrupted: bool
+    valid: RowSource | None = None
 
 
 def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> FitOutcome:
@@ -112,35 +116,39 @@ def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> Fi
     if context.budget.validation == "skip":
         return _keep_start(spec, context, interrupted=False)
     if context.budget.validation == "none":
-        return _outcome(context.train(context.new_net(spec), rows, None))
+        net = context.train(context.new_net(spec), rows, None)
+        return _outcome(net, None, net.n_steps_)
     if valid is None:
         order = np.random.RandomState(context.seed).permutation(len(rows))
         n_valid = context.budget.n_validation
         valid, rows = rows.subset(order[:n_valid]), rows.subset(order[n_valid:])
     net = context.train(context.new_net(spec), rows, valid)
-    best_step = net.checks_.best_step
-    if spec.from_pca and best_step > 0:
-        best_step = best_step if _shrink(net, valid, context.guard) else 0
-    return _outcome(net, best_step)
+    start, best = net.checks_.start, net.checks_.best
+    if best is None or start is None:  # interrupted before the first look at the validation rows
+        return _keep_start(spec, context, net.interrupted_)
+    if not spec.from_pca:
+        return _outcome(net, valid, best.step)
+    kept = best.step > 0 and _shrink(net, valid, start, best, context.guard)
+    if not kept:
+        net.rewind(0.0)
+    return _outcome(net, valid, best.step if kept else 0)
 
 
-def _shrink(net: LatentNet, valid: RowSource, guard: float) -> bool:
+def _shrink(
+    net: LatentNet, valid: RowSource, start: Candidate, best: Candidate, guard: float
+) -> bool:
     """Choose how much of the update to keep; False if the start is not clearly worse."""
-    trained = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    best_keep, best_rows = 1.0, net.checks_.best_rows
-    for keep in SHRINKAGE[1:]:
-        net.module_.load_state_dict(trained)
+    best_keep, best_rows = 1.0, best.rows
+    for keep in SHRINKAGE:
+        net.module_.load_state_dict(best.weights)
         net.rewind(keep)
         losses = net.row_losses(valid)
         if losses.mean() < best_rows.mean():
             best_keep, best_rows = keep, losses
-    net.module_.load_state_dict(trained)
-    if not clearly_lower(best_rows, net.checks_.start_rows, guard):
-        net.rewind(0.0)
-        return False
+    net.module_.load_state_dict(best.weights)
     if best_keep < 1.0:
         net.rewind(best_keep)
-    return True
+    return clearly_lower(best_rows, start.rows, guard)
 
 
 def clearly_lower(losses: Tensor, reference: Tensor, guard: float) -> bool:
@@ -172,7 +180,7 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
     if best == 0 or not clearly_lower(pooled[best], pooled[0], context.guard):
         return _keep_start(spec, context, interrupted=False)
     net = context.train(context.new_net(spec), rows, None, stop_at=steps[best])
-    return _outcome(net)
+    return _outcome(net, None, net.n_steps_)
 
 
 def _keep_start(spec: NetSpec, context: FitContext, interrupted: bool) -> FitOutcome:
@@ -182,11 +190,9 @@ def _keep_start(spec: NetSpec, context: FitContext, interrupted: bool) -> FitOut
     return FitOutcome(net.finish(), [], 0, 0, interrupted)
 
 
-def _outcome(net: LatentNet, best_step: int | None = None) -> FitOutcome:
+def _outcome(net: LatentNet, valid: RowSource | None, best_step: int) -> FitOutcome:
     history = [
         {key: float(value) for key, value in record.items() if key not in ("batches", "epoch")}
         for record in net.history
     ]
-    if best_step is None:
-        best_step = net.n_steps_
-    return FitOutcome(net.finish(), history, net.n_steps_, best_step, net.interrupted_)
+    return FitOutcome(net.finish(), history, net.n_steps_, best_step, net.interrupted_, valid)

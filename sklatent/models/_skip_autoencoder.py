@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklatent._training import NetSpec, RowSource
-from sklatent.nn import ResidualMap, squared_error
 from sklatent.models._principal import PrincipalAxes, principal_axes
+from sklatent.nn import ResidualMap, squared_error
 
 # Parameters that move slowly and without decay: the linear part knows its place already.
 LINEAR_PART = ("*linear.*",)
@@ -49,7 +49,9 @@ class SkipAutoencoder(nn.Module):
         super().__init__()
         self.noise, self.ordered = noise, ordered
         sizes = hidden_layer_sizes
-        self.encoder = ResidualMap(n_features, sizes, n_components, activation=activation, n_extra=0)
+        self.encoder = ResidualMap(
+            n_features, sizes, n_components, activation=activation, n_extra=0
+        )
         self.decoder = ResidualMap(
             n_components, sizes[::-1], n_features, activation=activation, n_extra=0
         )
@@ -57,7 +59,8 @@ class SkipAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Map rows (n, n_features) to codes (n, n_components)."""
-        return self.encoder(x) * self.code_scale
+        codes: Tensor = self.encoder(x) * self.code_scale
+        return codes
 
     def decode(self, z: Tensor) -> Tensor:
         """Map codes (n, n_components) to rows (n, n_features)."""

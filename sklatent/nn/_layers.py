@@ -1,6 +1,7 @@
 """Layers shared by the latent models."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ def mlp(n_in: int, hidden: Sequence[int], n_out: int, activation: str) -> nn.Seq
     """
     widths = [n_in, *hidden]
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
     last = nn.Linear(widths[-1], n_out)
     nn.init.zeros_(last.weight)
