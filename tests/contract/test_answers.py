@@ -1,0 +1,214 @@
+"""Shapes, dtypes, and answers that depend on the row alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tests.instances import answers, as_bytes, every
+
+
+def close(actual: Any, expected: Any, rtol: float) -> None:
+    """Compare up to a share of the largest number, so that entries near zero are no test."""
+    expected = np.asarray(expected)
+    largest = float(np.abs(expected).max())
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * max(largest, 1e-300))
+
+
+@every()
+def test_shapes(estimator: Any, matrix: np.ndarray) -> None:
+    Z = estimator.fit_transform(matrix)
+    width = len(estimator.get_feature_names_out())
+    assert Z.shape == (60, width)
+    assert estimator.transform(matrix[:1]).shape == (1, width)
+    assert estimator.inverse_transform(Z).shape == matrix.shape
+    assert estimator.inverse_transform(Z[:1]).shape == (1, matrix.shape[1])
+    assert estimator.n_features_in_ == matrix.shape[1]
+    assert getattr(estimator, "n_components_", width) == width
+
+
+@every()
+def test_fit_transform_equals_fit_then_transform(estimator: Any, matrix: np.ndarray) -> None:
+    Z = clone(estimator).fit(matrix).transform(matrix)
+    assert np.array_equal(clone(estimator).fit_transform(matrix), Z)
+
+
+@pytest.mark.parametrize(
+    ("given", "returned"),
+    [
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("float16", "float64"),
+        ("int64", "float64"),
+        ("int32", "float64"),
+        ("uint8", "float64"),
+        ("bool", "float64"),
+    ],
+)
+@every()
+def test_dtype(estimator: Any, given: str, returned: str, matrix: np.ndarray) -> None:
+    X = np.abs(10 * matrix).astype(given) if given != "bool" else matrix > 1
+    model = estimator.fit(X)
+    Z = model.transform(X)
+    assert Z.dtype == returned
+    assert model.inverse_transform(Z).dtype == returned
+    assert model.inverse_transform(Z.astype("float32")).dtype == "float32"
+
+
+@every()
+def test_dtype_of_the_question_decides_not_that_of_fit(estimator: Any, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix.astype("float32"))
+    wide, narrow = matrix.astype("float64"), matrix.astype("float32")
+    assert model.transform(wide).dtype == "float64"
+    close(model.transform(narrow), model.transform(narrow.astype("float64")), 1e-5)
+
+
+@every()
+def test_answers_are_finite_and_the_callers_own(estimator: Any, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix)
+    for answer in answers(model, matrix).values():
+        assert np.isfinite(answer).all()
+    Z = model.transform(matrix)
+    before = as_bytes(answers(model, matrix))
+    assert Z.flags.writeable
+    Z[:] = 0.0
+    assert as_bytes(answers(model, matrix)) == before
+
+
+VERBS = ["transform", "inverse_transform", "score_samples"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@every()
+def test_row_does_not_depend_on_the_rows_beside_it(
+    estimator: Any, verb: str, matrix: np.ndarray, rtol: float
+) -> None:
+    if not hasattr(estimator, verb):
+        pytest.skip(f"has no {verb}")
+    model = estimator.fit(matrix)
+    rows = model.transform(matrix) if verb == "inverse_transform" else matrix
+    ask = getattr(model, verb)
+    whole = ask(rows)
+    close(np.concatenate([ask(rows[i : i + 1]) for i in range(len(rows))]), whole, rtol)
+    close(np.concatenate([ask(rows[:7]), ask(rows[7:])]), whole, rtol)
+    close(ask(rows[::-1])[::-1], whole, rtol)
+    close(ask(np.tile(rows, (40, 1)))[-len(rows) :], whole, rtol)
+
+
+@every()
+def test_memory_order_does_not_matter(estimator: Any, matrix: np.ndarray, rtol: float) -> None:
+    model = estimator.fit(matrix)
+    expected = model.transform(matrix)
+    close(model.transform(np.asfortranarray(matrix)), expected, rtol)
+    padded = np.repeat(matrix, 2, axis=0)
+    close(model.transform(padded[::2]), expected, rtol)
+    close(clone(model).fit(np.asfortranarray(matrix)).transform(matrix), expected, 10 * rtol)
+
+
+@every()
+def test_read_only_input(estimator: Any, matrix: np.ndarray) -> None:
+    expected = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    frozen = matrix.copy()
+    frozen.setflags(write=False)
+    assert as_bytes(answers(estimator.fit(frozen), frozen)) == expected
+    Z = estimator.transform(frozen)
+    Z.setflags(write=False)
+    estimator.inverse_transform(Z)
+
+
+@every()
+def test_memory_mapped_input(estimator: Any, matrix: np.ndarray, tmp_path: Path) -> None:
+    expected = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    np.save(tmp_path / "rows.npy", matrix)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    assert as_bytes(answers(estimator.fit(mapped), mapped)) == expected
+
+
+@every()
+def test_small_tables_work(estimator: Any, matrix: np.ndarray) -> None:
+    for rows in (matrix[:2], matrix[:3], matrix[:10, :1], matrix[:9, :2]):
+        model = clone(estimator).fit(rows)
+        for answer in answers(model, rows).values():
+            assert np.isfinite(answer).all()
+
+
+@every()
+def test_constant_columns_come_back_exactly(estimator: Any, matrix: np.ndarray) -> None:
+    X = np.hstack([matrix, np.full((60, 1), 7.25), np.zeros((60, 1))]).astype(matrix.dtype)
+    model = estimator.fit(X)
+    back = model.inverse_transform(model.transform(X))
+    assert np.array_equal(back[:, -2:], X[:, -2:])
+    for answer in answers(model, X).values():
+        assert np.isfinite(answer).all()
+
+
+@every()
+def test_table_of_equal_rows_works(estimator: Any, dtype: np.dtype) -> None:
+    X = np.full((30, 3), 2.5, dtype)
+    model = estimator.fit(X)
+    assert np.array_equal(model.inverse_transform(model.transform(X)), X)
+    for answer in answers(model, X).values():
+        assert np.isfinite(answer).all()
+
+
+@every("inverse_transform", trained=True)
+def test_training_improves_the_reconstruction(estimator: Any, matrix: np.ndarray) -> None:
+    def error(max_steps: int) -> float:
+        model = clone(estimator).set_params(
+            n_components=2, max_steps=max_steps, early_stopping=False
+        )
+        model.fit(matrix)
+        back = model.inverse_transform(model.transform(matrix))
+        return float(((matrix - back) ** 2).sum() / ((matrix - matrix.mean(0)) ** 2).sum())
+
+    few, many = error(1), error(300)
+    assert many < 0.5 * few
+    assert many < 0.6
+
+
+@every("score", trained=True)
+def test_training_raises_the_score(estimator: Any, matrix: np.ndarray) -> None:
+    few = clone(estimator).set_params(max_steps=1, early_stopping=False).fit(matrix)
+    many = clone(estimator).set_params(max_steps=300, early_stopping=False).fit(matrix)
+    assert many.score(matrix) > few.score(matrix)
+    assert isinstance(many.score(matrix), float)
+
+
+@every("score_samples")
+def test_score_is_the_mean_of_score_samples(estimator: Any, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix)
+    assert model.score_samples(matrix).shape == (60,)
+    assert model.score(matrix) == pytest.approx(float(model.score_samples(matrix).mean()))
+
+
+@every("sample")
+def test_sample_is_reproducible(estimator: Any, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix)
+    first = model.sample(20, random_state=3)
+    assert first.shape == (20, matrix.shape[1])
+    assert model.sample().shape == (1, matrix.shape[1])
+    assert np.array_equal(model.sample(20, random_state=3), first)
+    assert not np.array_equal(model.sample(20, random_state=4), first)
+    assert len({row.tobytes() for row in np.asarray(first)}) > 1
+
+
+@every("sample")
+def test_sample_lies_in_the_units_of_x(estimator: Any, rows: np.ndarray) -> None:
+    drawn = estimator.fit(rows).sample(500, random_state=0)
+    spread = rows.std(0)
+    assert (np.abs(drawn.mean(0) - rows.mean(0)) < 0.5 * spread).all()
+    assert (drawn.std(0) > 0.5 * spread).all()
+    assert (drawn.std(0) < 2.0 * spread).all()
+
+
+@every("sample")
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
+def test_sample_refuses_counts_below_one(
+    estimator: Any, n_samples: Any, matrix: np.ndarray
+) -> None:
+    with pytest.raises((ValueError, TypeError), match="n_samples"):
+        estimator.fit(matrix).sample(n_samples)

@@ -1,0 +1,224 @@
+"""What users get wrong: scikit-learn's error, its words, and the place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from tests.instances import answers, as_bytes, every
+
+GOOD = np.arange(24.0).reshape(8, 3) ** 1.5
+
+
+def with_cell(value: Any) -> np.ndarray:
+    X = GOOD.copy()
+    X[4, 1] = value
+    return X
+
+
+WRONG: dict[str, tuple[Any, type[Exception] | tuple[type[Exception], ...], str]] = {
+    "empty": (np.empty((0, 3)), ValueError, r"Found array with 0 sample\(s\)"),
+    "no columns": (np.empty((8, 0)), ValueError, r"0 feature\(s\)"),
+    "one dimension": (np.arange(5.0), ValueError, "Reshape your data"),
+    "three dimensions": (np.ones((4, 3, 2)), ValueError, "dim 3|3 dim"),
+    "scalar": (1.0, ValueError, "scalar"),
+    "sparse": (scipy.sparse.csr_array(GOOD), TypeError, "[Ss]parse"),
+    "complex": (GOOD + 1j, ValueError, "Complex data not supported"),
+    "NaN": (with_cell(np.nan), ValueError, r"contains NaN(.|\n)*column 1, row 4"),
+    "infinity": (with_cell(np.inf), ValueError, r"infinity(.|\n)*column 1, row 4"),
+    "words": (
+        [["a", 1.0], ["b", 2.0], ["c", 3.0]],
+        ValueError,
+        r"could not convert string to float(.|\n)*column 0",
+    ),
+    "word in a frame": (
+        pd.DataFrame({"age": [1.0, 2.0, 3.0], "city": ["x", "y", "z"]}),
+        ValueError,
+        r"could not convert string to float(.|\n)*column 'city'",
+    ),
+    "NaN in a frame": (
+        pd.DataFrame({"age": [1.0, np.nan, 3.0], "size": [1.0, 2.0, 3.0]}),
+        ValueError,
+        r"contains NaN(.|\n)*column 'age', row 1",
+    ),
+    "dict": (
+        pd.DataFrame({"a": [1.0, 2.0, 3.0, {}], "b": [1.0, 2.0, 3.0, 4.0]}),
+        TypeError,
+        r"must be a string or a number.*column 'a', row 3: got dict",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+@every()
+def test_fit_refuses(estimator: Any, kind: str) -> None:
+    X, error, words = WRONG[kind]
+    with pytest.raises(error, match=words):
+        estimator.fit(X)
+    assert not hasattr(estimator, "n_features_in_")
+    with pytest.raises(NotFittedError):
+        estimator.transform(GOOD)
+
+
+@pytest.mark.parametrize("verb", ["transform", "score", "score_samples"])
+@pytest.mark.parametrize("kind", ["empty", "one dimension", "sparse", "complex", "NaN", "infinity"])
+@every()
+def test_answers_refuse(estimator: Any, kind: str, verb: str) -> None:
+    if not hasattr(estimator, verb):
+        pytest.skip(f"has no {verb}")
+    X, error, words = WRONG[kind]
+    with pytest.raises(error, match=words):
+        getattr(estimator.fit(GOOD), verb)(X)
+
+
+@every()
+def test_one_row(estimator: Any) -> None:
+    if not hasattr(estimator, "n_components"):
+        assert estimator.fit(GOOD[:1]).transform(GOOD[:1]).shape == (1, 3)
+        return
+    with pytest.raises(ValueError, match="n_samples=1"):
+        estimator.fit(GOOD[:1])
+    assert estimator.fit(GOOD).transform(GOOD[:1]).shape[0] == 1
+
+
+@every()
+def test_unfitted(estimator: Any) -> None:
+    verbs = ["transform", "inverse_transform", "score", "score_samples", "posterior"]
+    for verb in verbs:
+        if hasattr(estimator, verb):
+            with pytest.raises(NotFittedError, match="not fitted yet"):
+                getattr(estimator, verb)(GOOD)
+    if hasattr(estimator, "sample"):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            estimator.sample()
+    with pytest.raises(NotFittedError):
+        estimator.get_feature_names_out()
+
+
+@every()
+def test_other_number_of_columns(estimator: Any) -> None:
+    model = estimator.fit(GOOD)
+    name = type(estimator).__name__
+    with pytest.raises(ValueError, match=f"X has 2 features, but {name} is expecting 3 features"):
+        model.transform(GOOD[:, :2])
+
+
+@every()
+def test_other_columns_of_a_frame(estimator: Any, frame: pd.DataFrame) -> None:
+    model = estimator.fit(frame)
+    words = "feature names should match those that were passed during fit"
+    for wrong in (
+        frame[frame.columns[::-1]],
+        frame.drop(columns="flag"),
+        frame.assign(more=1.0),
+        frame.rename(columns={"flag": "sign"}),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.transform(wrong)
+
+
+@every()
+def test_integer_column_names_do_not_permute_silently(estimator: Any, matrix: np.ndarray) -> None:
+    frame = pd.DataFrame(matrix)
+    model = estimator.fit(frame)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(frame.rename(columns={0: 99}))
+
+
+@every()
+def test_codes_of_the_wrong_width(estimator: Any, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix)
+    Z = model.transform(matrix)
+    with pytest.raises(ValueError, match=rf"has {Z.shape[1] + 1} features.*{Z.shape[1]} features"):
+        model.inverse_transform(np.hstack([Z, Z[:, :1]]))
+    with pytest.raises(ValueError, match="Reshape your data"):
+        model.inverse_transform(Z[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@every()
+def test_codes_that_are_not_finite(estimator: Any, value: float, matrix: np.ndarray) -> None:
+    Z = estimator.fit_transform(matrix)
+    Z[3, 0] = value
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        estimator.inverse_transform(Z)
+
+
+@every()
+def test_codes_of_a_frame_in_another_order(estimator: Any, rows: np.ndarray) -> None:
+    if "n_components" in estimator.get_params():
+        estimator.set_params(n_components=3)
+    Z = estimator.set_output(transform="pandas").fit_transform(rows)
+    first = estimator.inverse_transform(Z)
+    assert np.allclose(first, estimator.inverse_transform(Z.to_numpy()))
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.inverse_transform(Z[Z.columns[::-1]])
+
+
+@every(trained=True)
+def test_more_components_than_rows_or_columns(estimator: Any, matrix: np.ndarray) -> None:
+    for rows in (matrix, matrix[:4]):
+        most = min(rows.shape)
+        with pytest.raises(ValueError, match=f"n_components={most + 1}.*{most}"):
+            clone(estimator).set_params(n_components=most + 1).fit(rows)
+        clone(estimator).set_params(n_components=most).fit(rows)
+
+
+@every(trained=True)
+def test_unknown_activation_names_the_known(estimator: Any, matrix: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"'activation' parameter.*(relu|silu).*'sine'"):
+        estimator.set_params(activation="sine").fit(matrix)
+
+
+@every(trained=True)
+def test_validation_rows_are_checked_too(estimator: Any, matrix: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="contains NaN"):
+        clone(estimator).fit(matrix, X_val=np.full_like(matrix, np.nan))
+    with pytest.raises(ValueError, match="2 features"):
+        clone(estimator).fit(matrix, X_val=matrix[:, :2])
+
+
+@pytest.mark.parametrize("kind", ["NaN", "one dimension", "words", "empty"])
+@every()
+def test_failed_refit_leaves_the_earlier_fit(estimator: Any, kind: str, matrix: np.ndarray) -> None:
+    model = estimator.fit(matrix)
+    before = as_bytes(answers(model, matrix))
+    X, error, _ = WRONG[kind]
+    with pytest.raises(error):
+        model.fit(X)
+    assert as_bytes(answers(model, matrix)) == before
+
+
+@every()
+def test_failed_refit_leaves_the_names_of_the_earlier_fit(
+    estimator: Any, frame: pd.DataFrame
+) -> None:
+    model = estimator.fit(frame)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(frame.assign(flag=np.nan, more=1.0))
+    assert list(model.feature_names_in_) == list(frame.columns)
+    assert model.n_features_in_ == frame.shape[1]
+    model.transform(frame)
+
+
+@every(trained=True)
+def test_diverging_training_names_what_to_change(estimator: Any, matrix: np.ndarray) -> None:
+    estimator.set_params(max_steps=200, early_stopping=False)
+    fresh = clone(estimator).set_params(learning_rate=1e6)
+    with pytest.raises(ValueError, match="learning_rate"):
+        fresh.fit(matrix)
+    assert not hasattr(fresh, "n_features_in_")
+    assert not hasattr(fresh, "table_")
+    model = estimator.fit(matrix)
+    before = as_bytes(answers(model, matrix))
+    with pytest.raises(ValueError, match="learning_rate"):
+        model.set_params(learning_rate=1e6).fit(matrix)
+    assert as_bytes(answers(model, matrix)) == before

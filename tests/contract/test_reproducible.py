@@ -1,0 +1,75 @@
+"""Same seed, same bytes; and nobody else's random numbers are touched."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tests.instances import answers, as_bytes, every
+
+
+@every()
+def test_same_seed_same_bytes(estimator: Any, matrix: np.ndarray) -> None:
+    first = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    again = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    assert first == again
+
+
+@every()
+def test_refit_equals_a_first_fit(estimator: Any, matrix: np.ndarray) -> None:
+    fresh = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    estimator.fit(matrix[:30, ::-1] * 3.0)
+    assert as_bytes(answers(estimator.fit(matrix), matrix)) == fresh
+
+
+@every(trained=True)
+def test_other_seed_other_answers(estimator: Any, matrix: np.ndarray) -> None:
+    first = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    other = as_bytes(answers(estimator.set_params(random_state=1).fit(matrix), matrix))
+    assert first["transform"] != other["transform"]
+
+
+@every()
+def test_seed_may_be_a_random_state(estimator: Any, matrix: np.ndarray) -> None:
+    if "random_state" not in estimator.get_params():
+        pytest.skip("nothing random in it")
+    first = clone(estimator).set_params(random_state=np.random.RandomState(3)).fit(matrix)
+    again = clone(estimator).set_params(random_state=np.random.RandomState(3)).fit(matrix)
+    assert as_bytes(answers(first, matrix)) == as_bytes(answers(again, matrix))
+
+
+@every()
+def test_callers_random_streams_are_left_alone(estimator: Any, matrix: np.ndarray) -> None:
+    import torch
+
+    np.random.seed(7)  # noqa: NPY002 - the legacy stream is the one that could be touched
+    torch.manual_seed(7)
+    numpy_before = np.random.get_state()[1].copy()  # noqa: NPY002
+    torch_before = torch.get_rng_state()
+    answers(estimator.fit(matrix), matrix)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_before)
+
+
+@every()
+def test_fits_in_threads_equal_sequential_ones(estimator: Any, matrix: np.ndarray) -> None:
+    def fit(seed: int) -> dict[str, bytes]:
+        model = clone(estimator)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=seed)
+        return as_bytes(answers(model.fit(matrix), matrix))
+
+    with ThreadPoolExecutor(3) as pool:
+        threaded = list(pool.map(fit, range(3)))
+    assert threaded == [fit(seed) for seed in range(3)]
+
+
+@every()
+def test_input_is_not_written_to(estimator: Any, matrix: np.ndarray) -> None:
+    before = matrix.copy()
+    answers(estimator.fit(matrix), matrix)
+    assert np.array_equal(matrix, before)

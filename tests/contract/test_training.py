@@ -1,0 +1,260 @@
+"""Interrupts, callbacks and silence: what a fit does while it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.instances import answers, as_bytes, every
+
+
+class Recorder:
+    """A callback of scikit-learn's protocol that counts, stops or interrupts at a check."""
+
+    def __init__(self, stop_at: int | None = None, interrupt_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.interrupt_at = interrupt_at
+        self.events: list[str] = []
+        self.n_checks = 0
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        self.events.append("setup")
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        self.events.append("begin")
+
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, X: Any = None, fitted_estimator: Any = None
+    ) -> bool:
+        self.events.append("end")
+        if context.parent is None:
+            return False
+        self.n_checks += 1
+        if fitted_estimator is not None:
+            assert np.isfinite(np.asarray(fitted_estimator.transform(X))).all()
+        if self.n_checks == self.interrupt_at:
+            raise KeyboardInterrupt
+        return self.n_checks == self.stop_at
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self.events.append("teardown")
+
+
+def skorch_callback(**hooks: Any) -> Any:
+    from skorch.callbacks import Callback
+
+    return type("Hooked", (Callback,), {name: staticmethod(hook) for name, hook in hooks.items()})()
+
+
+@pytest.fixture
+def trained(estimator: Any) -> Any:
+    """Long enough for several checks."""
+    return estimator.set_params(max_steps=30)
+
+
+@every(trained=True)
+def test_callback_sees_each_check(trained: Any, matrix: np.ndarray) -> None:
+    recorder = Recorder()
+    model = trained.set_callbacks(recorder).fit(matrix)
+    assert recorder.n_checks == len(model.history_)
+    assert recorder.events[0] == "setup"
+    assert recorder.events[-1] == "teardown"
+    assert recorder.events.count("begin") == recorder.events.count("end") == recorder.n_checks + 1
+
+
+@every(trained=True)
+def test_callback_changes_nothing(trained: Any, matrix: np.ndarray) -> None:
+    alone = as_bytes(answers(clone(trained).fit(matrix), matrix))
+    watched = trained.set_callbacks(Recorder()).fit(matrix)
+    assert as_bytes(answers(watched, matrix)) == alone
+
+
+@every(trained=True)
+def test_callback_stops_the_fit(trained: Any, matrix: np.ndarray) -> None:
+    full = clone(trained).fit(matrix).n_iter_
+    model = trained.set_callbacks(Recorder(stop_at=2)).fit(matrix)
+    assert 0 < model.n_iter_ < full
+    assert len(model.history_) == 2
+    answers(model, matrix)
+
+
+@every(trained=True)
+def test_interrupt_finishes_the_model_and_is_raised_again(trained: Any, matrix: np.ndarray) -> None:
+    trained.set_callbacks(Recorder(interrupt_at=3))
+    with (
+        pytest.warns(ConvergenceWarning, match="interrupted after .* steps"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        trained.fit(matrix)
+    assert 0 < trained.n_iter_ < 30
+    stopped = clone(trained).set_callbacks(Recorder(stop_at=3)).fit(matrix)
+    assert as_bytes(answers(trained, matrix)) == as_bytes(answers(stopped, matrix))
+
+
+@every(trained=True)
+def test_interrupt_inside_a_step_keeps_the_best_weights(trained: Any, matrix: np.ndarray) -> None:
+    steps = []
+
+    def interrupt(net: Any, **kwargs: Any) -> None:
+        steps.append(1)
+        if len(steps) == 11:
+            raise KeyboardInterrupt
+
+    trained.set_params(net_params={"callbacks": [skorch_callback(on_batch_end=interrupt)]})
+    with (
+        pytest.warns(ConvergenceWarning, match="best weights so far"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        trained.fit(matrix)
+    assert trained.best_iter_ <= trained.n_iter_ <= 11
+    for answer in answers(trained, matrix).values():
+        assert np.isfinite(answer).all()
+    best = min(record["valid_loss"] for record in trained.history_)
+    kept = [record["step"] for record in trained.history_ if record["valid_loss"] == best]
+    assert trained.best_iter_ in (0, *kept)
+
+
+@every(trained=False)
+def test_interrupt_of_the_defaults(estimator: Any, rows: np.ndarray) -> None:
+    if not hasattr(estimator, "set_callbacks"):
+        pytest.skip("takes no callbacks")
+    estimator.set_params(hidden_layer_sizes=(8,), max_steps=30)
+    estimator.set_callbacks(Recorder(interrupt_at=2))
+    with pytest.warns(ConvergenceWarning), pytest.raises(KeyboardInterrupt):
+        estimator.fit(rows)
+    for answer in answers(estimator, rows).values():
+        assert np.isfinite(answer).all()
+
+
+@every(trained=True)
+def test_interrupt_ends_a_search(trained: Any, matrix: np.ndarray) -> None:
+    class Interrupting(Recorder):
+        max_propagation_depth = None
+
+    search = GridSearchCV(trained, {"n_components": [1, 2, 3]}, cv=2)
+    search.set_callbacks(Interrupting(interrupt_at=3))
+    with (
+        pytest.warns(ConvergenceWarning, match="interrupted"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        search.fit(matrix)
+    assert not hasattr(search, "best_estimator_")
+
+
+@every(trained=True)
+@pytest.mark.parametrize("inside", ["alone", "pipeline", "search"])
+def test_progress_bar(
+    trained: Any,
+    inside: str,
+    matrix: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")  # wide enough to be shown in full
+    model: Any = clone(trained)
+    if inside == "pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    if inside == "search":
+        model = GridSearchCV(model, {"n_components": [1, 2]}, cv=2)
+    model.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(matrix)
+    shown = capsys.readouterr().out
+    assert type(trained).__name__ in shown
+    assert "100%" in shown
+
+
+@every("score", trained=True)
+def test_scoring_monitor_sees_scores(trained: Any, matrix: np.ndarray) -> None:
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
+    y = np.zeros(len(matrix))
+    model = trained.set_callbacks(monitor).fit(matrix, y)
+    log = monitor.get_logs().data
+    scores = [entry["score"] for entry in log if "score" in entry]
+    assert len(scores) >= len(model.history_)
+    assert np.isfinite(scores).all()
+    assert len(set(scores)) > 1
+
+
+@every(trained=True)
+def test_skorch_callbacks_come_through_net_params(trained: Any, matrix: np.ndarray) -> None:
+    seen: dict[str, int] = {}
+
+    def count(name: str) -> Any:
+        def hook(net: Any, **kwargs: Any) -> None:
+            seen[name] = seen.get(name, 0) + 1
+
+        return hook
+
+    names = (
+        "on_train_begin",
+        "on_epoch_begin",
+        "on_batch_begin",
+        "on_grad_computed",
+        "on_batch_end",
+        "on_epoch_end",
+        "on_train_end",
+    )
+    callback = skorch_callback(**{name: count(name) for name in names})
+    alone = clone(trained).fit(matrix)
+    model = trained.set_params(net_params={"callbacks": [callback]}).fit(matrix)
+    checks, steps = len(model.history_), model.n_iter_
+    assert seen == {
+        "on_train_begin": 1,
+        "on_epoch_begin": checks,
+        "on_batch_begin": steps,
+        "on_grad_computed": steps,
+        "on_batch_end": steps,
+        "on_epoch_end": checks,
+        "on_train_end": 1,
+    }
+    assert as_bytes(answers(model, matrix)) == as_bytes(answers(alone, matrix))
+
+
+@every(trained=True)
+def test_epoch_callback_of_skorch_sees_the_history(trained: Any, matrix: np.ndarray) -> None:
+    losses = []
+
+    def read(net: Any, **kwargs: Any) -> None:
+        losses.append(net.history[-1]["train_loss"])
+
+    callback = skorch_callback(on_epoch_end=read)
+    model = trained.set_params(net_params={"callbacks": [callback]}).fit(matrix)
+    assert losses == model.loss_curve_
+
+
+@every(trained=True)
+def test_history(trained: Any, matrix: np.ndarray) -> None:
+    model = trained.fit(matrix)
+    steps = [record["step"] for record in model.history_]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == model.n_iter_
+    assert model.best_iter_ in (0, *steps)
+    assert model.loss_curve_ == [record["train_loss"] for record in model.history_]
+    assert all(type(value) is float for record in model.history_ for value in record.values())
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+@every(trained=True)
+def test_nothing_is_printed_or_written(
+    trained: Any,
+    verbose: int,
+    matrix: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained.set_params(verbose=verbose).fit(matrix)
+    sys.stdout.flush()
+    assert capfd.readouterr().out == ""
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,158 @@
+"""Every public estimator, made cheap: what the contract tests run over.
+
+A new estimator is found by discovery and needs nothing here, unless it has a parameter of its own:
+then one entry in ``ALTERNATIVES`` and, where it is a number, one in ``INVALID``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from sklatent._utils.discovery import all_estimators
+
+# Small tables keep the defaults cheap: they start at PCA, and fewer than 100 rows stay there.
+DEFAULT: dict[str, Any] = {"random_state": 0}
+
+# Trains on any number of rows from 2, whatever the rules for small tables say.
+TRAINED: dict[str, Any] = {
+    "n_components": 1,
+    "init": "random",
+    "hidden_layer_sizes": (8,),
+    "max_steps": 5,
+    "random_state": 0,
+}
+
+# Another valid value of each parameter, one that must show in the fitted model.
+ALTERNATIVES: dict[str, Any] = {
+    "activation": "tanh",
+    "batch_size": 7,
+    "beta": 0.25,
+    "early_stopping": False,
+    "hidden_layer_sizes": (4, 3),
+    "init": "pca",
+    "learning_rate": 0.02,
+    "max_steps": 25,
+    "n_components": 3,
+    "n_iter_no_change": 1,
+    "net_params": {"optimizer__betas": (0.5, 0.9)},
+    "noise": 0.5,
+    "ordered": True,
+    "prior": "normal",
+    "random_state": 1,
+    "standardize": False,
+    "tol": 0.9,
+    "validation_fraction": 0.4,
+    "weight_decay": 5.0,
+}
+
+# What a parameter needs beside it before it can show: patience only counts where training stalls.
+TOGETHER_WITH: dict[str, dict[str, Any]] = {
+    "n_iter_no_change": {"learning_rate": 0.5, "max_steps": 60, "n_iter_no_change": 60},
+    "tol": {"max_steps": 60, "n_iter_no_change": 2},
+    "weight_decay": {"max_steps": 60},
+}
+
+# Parameters with a test of their own, by what they do instead of changing a fit.
+SEEN_ELSEWHERE = {"device", "verbose", "warm_start"}
+
+INVALID: dict[str, list[Any]] = {
+    "activation": ["sine", None],
+    "batch_size": [0, -1, 2.5, "small"],
+    "beta": [-1.0, "one"],
+    "device": [None, 0],
+    "early_stopping": ["never", None],
+    "hidden_layer_sizes": [8, "wide", (0,), (-3,), (2.5,), None],
+    "init": ["zeros", None],
+    "learning_rate": [0.0, -1e-3, "fast"],
+    "max_steps": [0, -1, 2.5, "many"],
+    "n_components": [0, -1, 0.0, 1.0, 1.5, "mle", None],
+    "n_iter_no_change": [0, 1.5, None],
+    "net_params": [[], "lr"],
+    "noise": [-0.1, "some", None],
+    "ordered": ["yes", None],
+    "prior": ["flat", None],
+    "random_state": [-1, "seed"],
+    "standardize": ["yes", None],
+    "tol": [-1e-3, None],
+    "validation_fraction": [0.0, 1.0, -0.1, None],
+    "verbose": [-1, "loud", None],
+    "warm_start": ["yes", None],
+    "weight_decay": [-1e-3, None],
+}
+
+
+def parameter_names(cls: type) -> list[str]:
+    """The parameters of an estimator, in the order of its signature."""
+    return [name for name in inspect.signature(cls).parameters if name != "self"]
+
+
+def make(cls: type, params: dict[str, Any]) -> BaseEstimator:
+    """Build an estimator with those of the parameters that it has."""
+    known = set(parameter_names(cls))
+    return cls(**{name: value for name, value in params.items() if name in known})
+
+
+def trains(cls: type) -> bool:
+    return "max_steps" in parameter_names(cls)
+
+
+def instances(verb: str | None = None, *, trained: bool | None = None) -> list[BaseEstimator]:
+    """Two instances of each public estimator: its defaults, and one that always trains.
+
+    Parameters
+    ----------
+    verb : str or None, default=None
+        Only estimators with this method.
+    trained : bool or None, default=None
+        Only the instances that always train (True), or only the defaults (False).
+    """
+    found = []
+    for _, cls in all_estimators(verb):
+        if trained is not True:
+            found.append(make(cls, DEFAULT))
+        if trained is not False and trains(cls):
+            found.append(make(cls, TRAINED))
+    return found
+
+
+def label(estimator: Any) -> str:
+    suffix = "trained" if getattr(estimator, "init", None) == "random" else "default"
+    return f"{type(estimator).__name__}-{suffix}"
+
+
+def every(verb: str | None = None, *, trained: bool | None = None) -> pytest.MarkDecorator:
+    """Run a test with the fixture ``estimator`` as each of the instances in turn."""
+    found = instances(verb, trained=trained)
+    return pytest.mark.parametrize(
+        "estimator", found, ids=[label(one) for one in found], indirect=True
+    )
+
+
+def on_device(estimator: Any, device: str) -> Any:
+    """Set the device of an estimator that has one."""
+    if "device" in estimator.get_params(deep=False):
+        estimator.set_params(device=device)
+    return estimator
+
+
+def answers(model: Any, X: Any) -> dict[str, np.ndarray]:
+    """What each verb of a fitted model answers about some rows."""
+    given = {
+        verb: np.asarray(getattr(model, verb)(X))
+        for verb in ("transform", "score_samples", "score")
+        if hasattr(model, verb)
+    }
+    if hasattr(model, "inverse_transform"):
+        given["inverse_transform"] = np.asarray(model.inverse_transform(model.transform(X)))
+    if hasattr(model, "sample"):
+        given["sample"] = np.asarray(model.sample(5, random_state=0))
+    return given
+
+
+def as_bytes(given: dict[str, np.ndarray]) -> dict[str, bytes]:
+    return {verb: np.ascontiguousarray(answer).tobytes() for verb, answer in given.items()}
