@@ -1,0 +1,1 @@
+"""Benchmarks: one question per file, this package and its peers measured in one run."""
