@@ -67,6 +67,24 @@ def test_examples_of_the_user_guide(page: Path) -> None:
     assert doctest.testfile(str(page), module_relative=False, optionflags=flags).failed == 0
 
 
+def test_readme_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL)
+    assert match is not None
+    exec(compile(match[1], "README.md", "exec"), {})
+    printed, written = (
+        [line.rsplit(maxsplit=1) for line in block.splitlines()]
+        for block in (capsys.readouterr().out, match[2])
+    )
+    assert [name for name, _ in printed] == [name for name, _ in written]
+    # another machine or version may round its way to a slightly other model
+    np.testing.assert_allclose(
+        [float(number) for _, number in printed],
+        [float(number) for _, number in written],
+        atol=0.03,
+    )
+
+
 def test_user_guide_lists_its_pages() -> None:
     index = (DOCS / "user_guide" / "index.rst").read_text(encoding="utf-8")
     assert [page.stem for page in PAGES if page.stem != "index" and page.stem not in index] == []
