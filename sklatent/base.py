@@ -27,6 +27,7 @@ from sklatent._training import (
     LatentNet,
     NetSpec,
     RowSource,
+    Verb,
     fit_net,
     plan_budget,
     resolve_device,
@@ -37,6 +38,9 @@ from sklatent._utils.persistence import check_state, stamp
 from sklatent._utils.validation import check_codes
 from sklatent.nn import ACTIVATIONS
 from sklatent.tabular import Rows, TabularEncoder, check_rows
+
+# Rows drawn at a time: bounds the memory of a large sample.
+DRAW_ROWS = 10_000
 
 
 class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
@@ -64,6 +68,10 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
     """
 
     _module: ClassVar[type]
+    # Whether the start may be fitted to the validation rows as well.
+    _start_on_all_rows: ClassVar[bool] = True
+    # Whether tables too small to hold rows out are cross-validated.
+    _cross_validates: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -98,16 +106,22 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         """Whether the starting point is a good model by itself."""
         return getattr(self, "init", "pca") == "pca"
 
-    @abstractmethod
     def _choose_n_components(
         self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
     ) -> int:
-        """Turn the parameter ``n_components`` into a number, at most min(n_rows, n_columns).
+        """Turn the parameter ``n_components`` into a number.
 
         ``run`` trains a net under the budget of this fit, from a function that makes its spec.
         """
+        most = min(len(rows), self.table_.n_encoded_)
+        if self.n_components > most:
+            raise ValueError(
+                f"n_components={self.n_components} must be between 1 and "
+                f"min(n_samples, n_features)={most}."
+            )
+        return int(self.n_components)
 
-    def _after_training(self, rows: RowSource, seed: int) -> None:
+    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
         """Fit what stands on the trained net, such as a latent prior."""
 
     # -- fit -----------------------------------------------------------------------------------
@@ -164,7 +178,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         train = self._source(rows, device)
         valid = None if held_out is None else self._source(held_out, device)
         budget = self._plan(len(rows), valid is not None, continued is not None)
-        context = self._init_callback_context(max_subtasks=_n_subtasks(budget))
+        context = self._init_callback_context(max_subtasks=self._n_subtasks(budget))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
         def run(make_spec: Callable[[RowSource], NetSpec], **changes: Any) -> FitOutcome:
@@ -175,6 +189,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
                 weight_decay=self.weight_decay,
                 device=device,
                 seed=seed,
+                start_on_all=self._start_on_all_rows,
                 net_params=self.net_params,
                 watch=self._watcher(context, X, y),
                 verbose=int(self.verbose),
@@ -184,7 +199,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         k = self._choose_n_components(train, run, seed) if continued is None else self.n_components_
         outcome = run(lambda part: self._spec(part, k, seed, continued))
         self._keep(outcome, k)
-        self._after_training(train, seed)
+        self._after_training(train, outcome, seed)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return outcome.interrupted
 
@@ -206,6 +221,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
             has_validation=has_validation,
             # folds would have been seen by a net that goes on from earlier training
             from_pca=self._starts_at_pca() and not continued,
+            cross=self._cross_validates,
         )
 
     def _spec(
@@ -246,6 +262,14 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
         return watch
 
+    def _n_subtasks(self, budget: Budget) -> int | None:
+        """How many checks a fit makes at most, where that is known beforehand."""
+        searches = not isinstance(self.n_components, Integral)
+        grows = budget.max_total_steps > budget.n_steps
+        if searches or grows or budget.validation == "cross":
+            return None
+        return 0 if budget.validation == "skip" else -(-budget.n_steps // budget.check_every)
+
     def _keep(self, outcome: FitOutcome, n_components: int) -> None:
         self.net_ = outcome.net
         self.n_components_ = n_components
@@ -256,7 +280,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
     # -- answers -------------------------------------------------------------------------------
 
-    def _run(self, verb: str, rows: Rows) -> NDArray[Any]:
+    def _run(self, verb: Verb, rows: Rows) -> NDArray[Any]:
         """Call a method of the module on rows, in their dtype."""
         if len(rows) == 1:
             # one row is all overhead: no slicing
@@ -267,7 +291,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
         return self.net_.run(verb, len(rows), encode, rows.dtype)
 
-    def _run_on_codes(self, verb: str, codes: NDArray[Any]) -> NDArray[Any]:
+    def _run_on_codes(self, verb: Verb, codes: NDArray[Any]) -> NDArray[Any]:
         """Call a method of the module on codes, in their dtype."""
         return self.net_.run(verb, len(codes), lambda index: codes[index], codes.dtype)
 
@@ -301,15 +325,6 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         if isinstance(state.get("net_"), dict):
             state["net_"] = LatentNet.from_state(self._module, state["net_"])
         super().__setstate__(state)
-
-
-def _n_subtasks(budget: Budget) -> int | None:
-    """How many checks a fit makes at most, where that is known beforehand."""
-    if budget.validation == "skip":
-        return 0
-    if budget.validation == "cross" or budget.max_total_steps > budget.n_steps:
-        return None
-    return -(-budget.n_steps // budget.check_every)
 
 
 @contextmanager
@@ -371,3 +386,83 @@ class DecoderMixin:
         check_is_fitted(self)
         codes = check_codes(self, Z, self.get_feature_names_out())
         return self.table_._decode(self._run_on_codes("decode", codes))
+
+
+class SamplerMixin:
+    """The verb ``sample``: new rows."""
+
+    def sample(
+        self: Any, n_samples: int = 1, *, random_state: int | np.random.RandomState | None = None
+    ) -> Any:
+        """Draw rows from the model.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows, at least one.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for the same rows in each call.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            Rows in the units, container, column order and dtypes that ``fit`` saw; an array is
+            float64, or float32 where ``fit`` saw that.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not a positive integer.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+                "sample."
+            )
+        rng = check_random_state(random_state)
+        parts = [
+            self._draw_rows(min(DRAW_ROWS, n_samples - start), rng)
+            for start in range(0, n_samples, DRAW_ROWS)
+        ]
+        values = np.concatenate(parts).astype(self.table_.dtype_, copy=False)
+        return self.table_._build(values)
+
+
+class DensityMixin:
+    """The verbs ``score_samples`` and ``score``: log-likelihood."""
+
+    def score_samples(self: Any, X: Any) -> NDArray[np.float64]:
+        """Log-likelihood of each row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=float64
+            Natural logarithm of the density in the units of ``X``; deterministic, and the same
+            whatever rows lie beside.
+        """
+        check_is_fitted(self)
+        log_density: NDArray[np.float64] = self._log_density(check_rows(self, X, reset=False))
+        return log_density
+
+    def score(self: Any, X: Any, y: Any = None) -> float:
+        """Mean log-likelihood of rows, so that a search ranks by it.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows, held out for an honest figure.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean of ``score_samples(X)``.
+        """
+        return float(np.mean(self.score_samples(X)))

@@ -1,5 +1,6 @@
 """The training engine: the only part of the library that knows skorch."""
 
+from sklatent._training._answers import Verb
 from sklatent._training._budget import Budget, plan_budget
 from sklatent._training._net import LatentNet, NetSpec, resolve_device
 from sklatent._training._rows import RowSource, row_source
@@ -12,6 +13,7 @@ __all__ = [
     "LatentNet",
     "NetSpec",
     "RowSource",
+    "Verb",
     "fit_net",
     "plan_budget",
     "resolve_device",

@@ -1,5 +1,6 @@
 """Answers of a trained module: chunked, without gradients, in the precision of the question."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklatent._training._rows import Encode
 # float64 temporaries of larger chunks would peak at gigabytes on wide nets.
 CHUNK_ROWS = {torch.float32: 8192, torch.float64: 1024}
 
+Verb = str | Callable[[torch.Tensor], torch.Tensor]
+
 
 def torch_dtype(dtype: np.dtype[Any], device: torch.device) -> torch.dtype:
     """Return the precision in which a device answers a question asked in ``dtype``."""
@@ -21,7 +24,7 @@ def torch_dtype(dtype: np.dtype[Any], device: torch.device) -> torch.dtype:
 
 def run_in_chunks(
     module: torch.nn.Module,
-    verb: str,
+    verb: Verb,
     n_rows: int,
     encode: Encode,
     dtype: np.dtype[Any],
@@ -33,8 +36,8 @@ def run_in_chunks(
     ----------
     module : torch.nn.Module
         In the precision of :func:`torch_dtype`.
-    verb : str
-        Method of the module that maps (n, p) to (n, q).
+    verb : str or callable
+        Name of a method of the module, or a function, that maps (n, p) to (n, q).
     n_rows : int
         Number of rows.
     encode : callable
@@ -48,7 +51,7 @@ def run_in_chunks(
     -------
     ndarray of shape (n_rows, q)
     """
-    method = getattr(module, verb)
+    method = getattr(module, verb) if isinstance(verb, str) else verb
     computed_in = torch_dtype(dtype, device)
     size = CHUNK_ROWS[computed_in]
     answer: NDArray[Any] | None = None
@@ -58,7 +61,7 @@ def run_in_chunks(
             x = torch.from_numpy(encode(rows)).to(device, computed_in)
             part = method(x).cpu().numpy()
             if n_rows <= size:
-                return part.astype(dtype, copy=False)  # type: ignore[no-any-return]
+                return part.astype(dtype, copy=False)
             if answer is None:
                 answer = np.empty((n_rows, *part.shape[1:]), dtype)
             answer[rows] = part

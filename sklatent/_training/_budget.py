@@ -55,16 +55,21 @@ class Budget:
 
 
 def _validation_mode(
-    n_rows: int, early_stopping: bool | Literal["auto"], has_validation: bool, from_pca: bool
+    n_rows: int,
+    early_stopping: bool | Literal["auto"],
+    has_validation: bool,
+    from_pca: bool,
+    cross: bool,
 ) -> Validation:
     if has_validation:
         return "holdout"
     if early_stopping is False:
         return "none"
-    if from_pca and n_rows < MIN_ROWS_HOLDOUT:
-        least = MIN_ROWS_SPLIT if early_stopping is True else MIN_ROWS_TRAINING
-        return "cross" if n_rows >= least else "skip"
-    return "holdout" if n_rows >= MIN_ROWS_SPLIT else "none"
+    if not from_pca:
+        return "holdout" if n_rows >= MIN_ROWS_SPLIT else "none"
+    if n_rows < (MIN_ROWS_SPLIT if early_stopping is True else MIN_ROWS_TRAINING):
+        return "skip"
+    return "cross" if cross and n_rows < MIN_ROWS_HOLDOUT else "holdout"
 
 
 def plan_budget(
@@ -78,9 +83,10 @@ def plan_budget(
     tol: float,
     has_validation: bool,
     from_pca: bool,
+    cross: bool,
 ) -> Budget:
     """Turn the parameters of an estimator and the number of rows into a budget."""
-    validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca)
+    validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca, cross)
     size = batch_size
     if size == "auto":
         size = 2 ** round(math.log2(min(max(n_rows / 16, 16), 128)))

@@ -14,7 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from sklatent._training._answers import run_in_chunks, torch_dtype
+from sklatent._training._answers import Verb, run_in_chunks, torch_dtype
 from sklatent._training._budget import Budget
 from sklatent._training._checks import Candidate, Checks, OnCheck, StopTraining
 from sklatent._training._rows import Encode, RowSource, TensorBatches
@@ -47,6 +47,13 @@ class NetSpec:
         Patterns of the parameters that move at a third of the learning rate without decay.
     from_pca : bool
         Whether the start is a good model by itself, to be kept where training gains nothing.
+    unit : float
+        What a loss of one stands for; only ratios of losses in different units need it.
+    loss_scale : float
+        Factor of the loss in training; gradients are clipped at norm 1 after it.
+    refresh : callable or None
+        Called with the module and the validation rows before each look at them, for what is
+        measured rather than learned.
     """
 
     module: type[torch.nn.Module]
@@ -56,6 +63,9 @@ class NetSpec:
     start: Weights = field(default_factory=dict)
     slow: tuple[str, ...] = ()
     from_pca: bool = False
+    unit: float = 1.0
+    loss_scale: float = 1.0
+    refresh: Callable[[torch.nn.Module, RowSource], None] | None = None
 
 
 def resolve_device(device: str, *, missing_ok: bool = False) -> torch.device:
@@ -130,6 +140,8 @@ class LatentNet(NeuralNet):
         net.start_ = spec.start
         net.module_params_ = spec.module_params
         net.criterion_params_ = spec.criterion_params
+        net.unit = spec.unit
+        net.loss_scale_, net.refresh_ = spec.loss_scale, spec.refresh
         return net
 
     # -- skorch's seams ------------------------------------------------------------------------
@@ -175,6 +187,8 @@ class LatentNet(NeuralNet):
             optimizer.zero_grad(set_to_none=True)
             terms = self._terms(x)
             loss = reduce(torch.add, terms.values())
+            if self.loss_scale_ != 1.0:
+                loss = loss * self.loss_scale_
             loss.backward()  # type: ignore[no-untyped-call]
             if watched:
                 named = self.get_all_learnable_params()
@@ -246,6 +260,12 @@ class LatentNet(NeuralNet):
         self._load_best()
         return self
 
+    def candidates(self) -> tuple[Candidate, Candidate]:
+        """Return the starting point and the best weights by the validation rows."""
+        if self.checks_.start is None or self.checks_.best is None:
+            raise KeyboardInterrupt  # before the first look at the validation rows
+        return self.checks_.start, self.checks_.best
+
     def _load_best(self) -> None:
         best: Candidate | None = self.checks_.best
         if best is not None:
@@ -276,9 +296,16 @@ class LatentNet(NeuralNet):
             batches.n_batches = min(check_every, n_steps - self.cycle_step_)
             self.fit_loop(batches, epochs=1)
 
+    def refresh(self, rows: RowSource) -> None:
+        """Measure again what the module does not learn, on rows it was not trained on."""
+        self.module_.eval()
+        if self.refresh_ is not None:
+            with torch.no_grad():
+                self.refresh_(self.module_, rows)
+
     def row_losses(self, rows: RowSource) -> Tensor:
         """Loss of each row, deterministic: shape (n_rows,), in float64 on the CPU."""
-        self.module_.eval()
+        self.refresh(rows)
         parts = []
         with torch.inference_mode():
             for x in rows.chunks():
@@ -318,8 +345,13 @@ class LatentNet(NeuralNet):
 
     # -- answers -------------------------------------------------------------------------------
 
-    def run(self, verb: str, n_rows: int, encode: Encode, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Call a method of the module on rows in chunks, computing in ``dtype``."""
+    def update(self, weights: Weights) -> None:
+        """Set weights by name, in every precision in which the net answers."""
+        for module in self.casts_.values():
+            load_weights(module, weights)
+
+    def run(self, verb: Verb, n_rows: int, encode: Encode, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Call a method of the module, or a function, on rows in chunks of ``dtype``."""
         module = self.answering_module(dtype)
         return run_in_chunks(module, verb, n_rows, encode, dtype, self.device)
 

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from sklatent._training._budget import Budget
-from sklatent._training._checks import Candidate
 from sklatent._training._net import LatentNet, NetSpec
 from sklatent._training._rows import RowSource
 
 N_FOLDS = 4
+# The start looks so much better on rows it was fitted to than on others that comparing with it
+# there says nothing.
+OPTIMISM = 1.3
 # Shares of the update that are tried on the validation rows, beside all of it.
 SHRINKAGE = (0.75, 0.5, 0.25)
 
@@ -36,6 +38,9 @@ class FitContext:
         Seed of everything random in the fit.
     guard : float
         Standard errors by which training must beat its start to replace it.
+    start_on_all : bool
+        Whether the start is fitted to all rows or, so that what is measured on the validation
+        rows is honest, to the others only.
     net_params : mapping or None
         Passed on to skorch.
     watch : callable or None
@@ -51,10 +56,17 @@ class FitContext:
     device: torch.device
     seed: int
     guard: float = 1.0
+    start_on_all: bool = True
     net_params: Mapping[str, Any] | None = None
     watch: Callable[[LatentNet, dict[str, float]], bool] | None = None
     verbose: int = 0
     stopped: bool = field(default=False, init=False)
+    interrupted: bool = field(default=False, init=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a callback or an interrupt wants no further training."""
+        return self.stopped or self.interrupted
 
     def new_net(self, spec: NetSpec) -> LatentNet:
         """Configure a net for a spec."""
@@ -77,7 +89,9 @@ class FitContext:
             return self.stopped
 
         options.setdefault("budget", self.budget)
-        return net.train(rows, valid, on_check=on_check, verbose=self.verbose, **options)
+        net.train(rows, valid, on_check=on_check, verbose=self.verbose, **options)
+        self.interrupted = self.interrupted or net.interrupted_
+        return net
 
 
 @dataclass
@@ -95,7 +109,7 @@ class FitOutcome:
     best_step : int
         Step whose weights were kept; 0 is the start.
     interrupted : bool
-        Whether a KeyboardInterrupt ended the training.
+        Whether a KeyboardInterrupt ended a training.
     valid : RowSource or None
         The rows on which the training was validated.
     """
@@ -110,34 +124,46 @@ class FitOutcome:
 
 def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> FitOutcome:
     """Fit a net on rows, with validation as the budget says."""
-    if context.budget.validation == "cross":
+    validation = context.budget.validation
+    if validation == "cross":
         return _fit_cross_validated(rows, context)
-    spec = context.make_spec(rows)
-    if context.budget.validation == "skip":
-        return _keep_start(spec, context, interrupted=False)
-    if context.budget.validation == "none":
-        net = context.train(context.new_net(spec), rows, None)
-        return _outcome(net, None, net.n_steps_)
-    if valid is None:
-        order = np.random.RandomState(context.seed).permutation(len(rows))
-        n_valid = context.budget.n_validation
-        valid, rows = rows.subset(order[:n_valid]), rows.subset(order[n_valid:])
-    net = context.train(context.new_net(spec), rows, valid)
-    start, best = net.checks_.start, net.checks_.best
-    if best is None or start is None:  # interrupted before the first look at the validation rows
-        return _keep_start(spec, context, net.interrupted_)
-    if not spec.from_pca:
-        return _outcome(net, valid, best.step)
-    kept = best.step > 0 and _shrink(net, valid, start, best, context.guard)
-    if not kept:
-        net.rewind(0.0)
-    return _outcome(net, valid, best.step if kept else 0)
+    if validation == "skip":
+        return _keep_start(rows, context, None)
+    if validation == "none":
+        net = context.train(context.new_net(context.make_spec(rows)), rows, None)
+        net.refresh(rows)
+        return _outcome(net, context, None, net.n_steps_)
+    if valid is not None:
+        return _fit_held_out(rows, rows, valid, context)
+    order = np.random.RandomState(context.seed).permutation(len(rows))
+    n_valid = context.budget.n_validation
+    return _fit_held_out(rows, rows.subset(order[n_valid:]), rows.subset(order[:n_valid]), context)
 
 
-def _shrink(
-    net: LatentNet, valid: RowSource, start: Candidate, best: Candidate, guard: float
-) -> bool:
+def _fit_held_out(
+    rows: RowSource, train: RowSource, valid: RowSource, context: FitContext
+) -> FitOutcome:
+    spec = context.make_spec(rows if context.start_on_all else train)
+    net = context.train(context.new_net(spec), train, valid)
+    start, best = net.candidates()
+    if not spec.from_pca or _improve(net, valid, context.guard):
+        return _outcome(net, context, valid, best.step)
+    if context.start_on_all and train is not rows and not context.ended:
+        honest = context.new_net(context.make_spec(train))
+        honest.initialize()
+        there = float(honest.row_losses(valid).mean()) * honest.unit
+        if there > OPTIMISM * start.loss * net.unit:
+            context.train(honest, train, valid)
+            if _improve(honest, valid, context.guard):
+                return _outcome(honest, context, valid, honest.candidates()[1].step)
+    return _keep_start(rows, context, net)
+
+
+def _improve(net: LatentNet, valid: RowSource, guard: float) -> bool:
     """Choose how much of the update to keep; False if the start is not clearly worse."""
+    start, best = net.candidates()
+    if best.step == 0:
+        return False
     best_keep, best_rows = 1.0, best.rows
     for keep in SHRINKAGE:
         net.module_.load_state_dict(best.weights)
@@ -148,6 +174,7 @@ def _shrink(
     net.module_.load_state_dict(best.weights)
     if best_keep < 1.0:
         net.rewind(best_keep)
+        net.refresh(valid)
     return clearly_lower(best_rows, start.rows, guard)
 
 
@@ -170,29 +197,37 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
         rest = rows.subset(np.setdiff1d(order, fold))
         net = context.new_net(context.make_spec(rest))
         context.train(net, rest, rows.subset(fold), budget=patient, keep_rows=True)
-        if net.interrupted_ or context.stopped:
-            return _keep_start(context.make_spec(rows), context, net.interrupted_)
+        if context.ended:
+            return _keep_start(rows, context, net)
         curves.append(torch.stack(net.checks_.losses_))
         steps = [0, *(int(record["step"]) for record in net.history)]
     pooled = torch.cat(curves, dim=1)
     best = int(pooled.mean(1).argmin())
-    spec = context.make_spec(rows)
     if best == 0 or not clearly_lower(pooled[best], pooled[0], context.guard):
-        return _keep_start(spec, context, interrupted=False)
-    net = context.train(context.new_net(spec), rows, None, stop_at=steps[best])
-    return _outcome(net, None, net.n_steps_)
+        return _keep_start(rows, context, net)
+    net = context.train(context.new_net(context.make_spec(rows)), rows, None, stop_at=steps[best])
+    return _outcome(net, context, None, net.n_steps_)
 
 
-def _keep_start(spec: NetSpec, context: FitContext, interrupted: bool) -> FitOutcome:
-    net = context.new_net(spec)
+def _keep_start(rows: RowSource, context: FitContext, tried: LatentNet | None) -> FitOutcome:
+    """Return the start from all rows; the history is that of the training that was in vain."""
+    net = context.new_net(context.make_spec(rows))
     net.initialize()
     net.rewind(0.0)
-    return FitOutcome(net.finish(), [], 0, 0, interrupted)
+    history = [] if tried is None else _records(tried)
+    n_steps = 0 if tried is None else tried.n_steps_
+    return FitOutcome(net.finish(), history, n_steps, 0, context.interrupted)
 
 
-def _outcome(net: LatentNet, valid: RowSource | None, best_step: int) -> FitOutcome:
-    history = [
+def _outcome(
+    net: LatentNet, context: FitContext, valid: RowSource | None, best_step: int
+) -> FitOutcome:
+    history, n_steps = _records(net), net.n_steps_
+    return FitOutcome(net.finish(), history, n_steps, best_step, context.interrupted, valid)
+
+
+def _records(net: LatentNet) -> list[dict[str, float]]:
+    return [
         {key: float(value) for key, value in record.items() if key not in ("batches", "epoch")}
         for record in net.history
     ]
-    return FitOutcome(net.finish(), history, net.n_steps_, best_step, net.interrupted_, valid)

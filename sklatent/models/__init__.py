@@ -1,5 +1,6 @@
 """The latent models: one file, one model."""
 
 from sklatent.models._autoencoder import AutoencoderTransformer
+from sklatent.models._vae import VAETransformer
 
-__all__ = ["AutoencoderTransformer"]
+__all__ = ["AutoencoderTransformer", "VAETransformer"]

@@ -1,6 +1,5 @@
 """AutoencoderTransformer: a nonlinear PCA that starts as PCA."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,12 +8,15 @@ from sklearn.utils.validation import check_is_fitted
 from sklatent._training import FitOutcome, NetSpec, RowSource
 from sklatent._utils._params import Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
-from sklatent.models._capacity import choose_n_components
+from sklatent.models._capacity import CapacityMixin, prefix_errors
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
 from sklatent.tabular import check_rows
 
+# Share of the codes that an ordered model does not cut in training.
+ORDERED_SHARE = 0.5
 
-class AutoencoderTransformer(EncoderMixin, DecoderMixin, BaseLatentModel):
+
+class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLatentModel):
     """Nonlinear dimensionality reduction that starts as PCA and may only get better.
 
     Rows ``x`` are encoded as ``z = (x - mean) W + f(asinh(x))`` and decoded as
@@ -191,11 +193,6 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, BaseLatentModel):
         self.random_state = random_state
 
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
-        return self._autoencoder(rows, n_components, seed, ordered=self.ordered)
-
-    def _autoencoder(
-        self, rows: RowSource, n_components: int, seed: int, *, ordered: bool
-    ) -> NetSpec:
         return autoencoder_spec(
             rows,
             self.table_.n_encoded_,
@@ -204,21 +201,14 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, BaseLatentModel):
             activation=self.activation,
             init=self.init,
             noise=self.noise,
-            ordered=ordered,
+            full_share=ORDERED_SHARE if self.ordered else 1.0,
             seed=seed,
         )
 
-    def _choose_n_components(
-        self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
-    ) -> int:
-        return choose_n_components(
-            self.n_components,
-            rows,
-            self.table_.n_encoded_,
-            run,
-            lambda part, k: self._autoencoder(part, k, seed, ordered=True),
-            seed,
-        )
+    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
+        if self.ordered:
+            curve = prefix_errors(outcome, rows)
+            self.explained_variance_ratio_ = -np.diff(curve) / max(curve[0], 1e-300)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Share of the variance of rows that survives encoding and decoding.

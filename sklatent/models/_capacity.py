@@ -1,26 +1,137 @@
-"""How wide the latent space must be."""
+"""How wide the latent space must be, read off one ordered autoencoder."""
 
 from collections.abc import Callable
 from numbers import Integral
+from typing import Any
 
-from sklatent._training import FitOutcome, NetSpec, RowSource
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklatent._training import FitOutcome, RowSource
+from sklatent.models._principal import PrincipalAxes, principal_axes
+from sklatent.models._skip_autoencoder import autoencoder_spec
+
+Array = NDArray[np.float64]
+
+# Fewer rows than this: the curve is that of PCA.
+MIN_ROWS = 400
+# The widest space that "auto" looks at: beyond it the elbow of the curve blurs.
+MAX_AUTO = 16
+# Share of the rows whose codes are not cut in the search; fewer than in an ordered model,
+# because here the prefixes are what counts.
+FULL_SHARE = 0.2
 
 
-def choose_n_components(
-    n_components: int | float | str,
+class CapacityMixin:
+    """The parameter ``n_components`` as an int, a float or "auto"."""
+
+    def _choose_n_components(
+        self: Any, rows: RowSource, run: Callable[..., FitOutcome], seed: int
+    ) -> int:
+        if isinstance(self.n_components, Integral):
+            return int(super()._choose_n_components(rows, run, seed))  # type: ignore[misc]
+
+        def train_ordered(width: int) -> FitOutcome:
+            return run(
+                lambda part: autoencoder_spec(
+                    part,
+                    self.table_.n_encoded_,
+                    width,
+                    hidden_layer_sizes=tuple(self.hidden_layer_sizes),
+                    activation=self.activation,
+                    init="pca",
+                    noise=0.0,
+                    full_share=FULL_SHARE,
+                    seed=seed,
+                )
+            )
+
+        share = None if self.n_components == "auto" else float(self.n_components)
+        return search_width(share, rows, self.table_.n_encoded_, train_ordered, seed)
+
+
+def search_width(
+    share: float | None,
     rows: RowSource,
     n_columns: int,
-    run: Callable[..., FitOutcome],
-    make_spec: Callable[[RowSource, int], NetSpec],
+    train_ordered: Callable[[int], FitOutcome],
     seed: int,
 ) -> int:
-    """Turn the parameter ``n_components`` into a number."""
+    """Find the number of components that rows need.
+
+    An ordered autoencoder gives the error of every number of components at once. A share takes
+    the fewest that explain it. None takes the last component that explains at least as much as
+    an average column: Kaiser's rule, on a nonlinear curve. Noise, which spreads over all columns,
+    never does.
+
+    Parameters
+    ----------
+    share : float or None
+        Share of the variance to explain.
+    rows : RowSource
+        Encoded training rows.
+    n_columns : int
+        Their width.
+    train_ordered : callable
+        Trains an ordered autoencoder of a width.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the search is interrupted: there is no model yet.
+    """
     most = min(len(rows), n_columns)
-    if isinstance(n_components, Integral):
-        if n_components > most:
-            raise ValueError(
-                f"n_components={n_components} must be between 1 and "
-                f"min(n_samples, n_features)={most}."
-            )
-        return int(n_components)
-    return max(1, most // 2)
+    least = 2 if n_columns >= 3 else 1
+    if share is None and most - 1 <= least:
+        return max(1, most - 1)
+    axes = principal_axes(rows.arrays, len(rows), most, seed)
+    by_pca = _by_pca(axes, share, len(rows), n_columns)
+    if len(rows) < MIN_ROWS:
+        return min(by_pca, most) if share else int(np.clip(by_pca, least, most - 1))
+    outcome = train_ordered(min(most, MAX_AUTO if share is None else by_pca + 1))
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    curve = prefix_errors(outcome, rows)
+    if share is not None:
+        reached = np.flatnonzero(1.0 - curve / curve[0] >= share)
+        return int(reached[0]) if len(reached) else len(curve) - 1
+    gains = curve[:-1] - curve[1:]
+    worthwhile = np.flatnonzero(gains >= curve[0] / n_columns)
+    last = int(worthwhile[-1]) + 1 if len(worthwhile) else 0
+    return int(np.clip(last, least, most - 1))
+
+
+def _by_pca(axes: PrincipalAxes, share: float | None, n_rows: int, n_columns: int) -> int:
+    if axes.total_variance <= 0:
+        return 1
+    variance = axes.scale**2
+    if share is not None:
+        return int(np.searchsorted(np.cumsum(variance) / axes.total_variance, share)) + 1
+    # the upper edge of the eigenvalues of noise (Marchenko and Pastur, 1967)
+    edge = (1 + np.sqrt(n_columns / n_rows)) ** 2 * axes.total_variance / n_columns
+    return int((variance >= edge).sum())
+
+
+def prefix_errors(outcome: FitOutcome, rows: RowSource) -> Array:
+    """Mean squared error of the first 0, 1, ..., k components, never rising.
+
+    On the validation rows of an ordered fit; on ``rows`` where it had none.
+    """
+    valid = rows if outcome.valid is None else outcome.valid
+    module = outcome.net.module_
+    dtype = next(module.parameters()).dtype
+    sums = np.zeros(1 + outcome.net.module_params_["n_components"])
+    with torch.inference_mode():
+        for chunk in valid.chunks():
+            x = chunk.to(dtype)
+            sums[0] += float((x**2).sum())
+            sums[1:] += module(x, None)["prefix_errors"].sum(1).double().cpu().numpy()
+    errors: Array = np.minimum.accumulate(sums / len(valid))
+    return errors

@@ -30,8 +30,9 @@ class SkipAutoencoder(nn.Module):
         Name of the activation.
     noise : float
         Standard deviation of the Gaussian noise added to the inputs in training.
-    ordered : bool
-        Nested dropout: in training half of the codes are cut after a random prefix.
+    full_share : float
+        Share of the codes that are not cut after a random prefix in training (nested dropout);
+        1 for a model whose components are not ordered.
     """
 
     code_scale: Tensor
@@ -44,10 +45,10 @@ class SkipAutoencoder(nn.Module):
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         noise: float,
-        ordered: bool,
+        full_share: float,
     ) -> None:
         super().__init__()
-        self.noise, self.ordered = noise, ordered
+        self.noise, self.full_share = noise, full_share
         sizes = hidden_layer_sizes
         self.encoder = ResidualMap(
             n_features, sizes, n_components, activation=activation, n_extra=0
@@ -74,19 +75,20 @@ class SkipAutoencoder(nn.Module):
             z = self.encoder(x + self.noise * noise)
         else:
             z = self.encoder(x)
-        if not self.ordered:
+        if self.full_share == 1.0:
             return {"x_hat": self.decoder(z)}
         if generator is not None:
-            return {"x_hat": self.decoder(z * _prefix_mask(z, generator))}
-        return {"prefixes": torch.stack([self.decoder(cut) for cut in prefixes(z)])}
+            return {"x_hat": self.decoder(z * self._prefix_mask(z, generator))}
+        errors = [squared_error(self.decoder(cut), x) for cut in prefixes(z)]
+        return {"prefix_errors": torch.stack(errors), "full_share": z.new_tensor(self.full_share)}
 
-
-def _prefix_mask(z: Tensor, generator: torch.Generator) -> Tensor:
-    """Keep all of half the codes and a random prefix of the others (Rippel et al., 2014)."""
-    n, k = z.shape
-    draw = torch.rand(n, generator=generator, device=z.device)
-    length = torch.where(draw < 0.5, (draw * 2 * k).floor() + 1, float(k))
-    return (torch.arange(k, device=z.device) < length[:, None]).to(z.dtype)
+    def _prefix_mask(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Keep all of a share of the codes and a random prefix of the others."""
+        n, k = z.shape
+        draw = torch.rand(n, generator=generator, device=z.device)
+        cut = (draw - self.full_share) / (1 - self.full_share)
+        length = torch.where(cut < 0, float(k), (cut * k).floor() + 1)
+        return (torch.arange(k, device=z.device) < length[:, None]).to(z.dtype)
 
 
 def prefixes(z: Tensor) -> list[Tensor]:
@@ -99,8 +101,9 @@ def reconstruction_loss(
     output: dict[str, Tensor], x: Tensor, progress: float, *, unit: float
 ) -> dict[str, Tensor]:
     """Squared error of each row, in units of what PCA leaves."""
-    if "prefixes" in output:
-        return {"reconstruction": squared_error(output["prefixes"], x).mean(0) / unit}
+    if "prefix_errors" in output:
+        errors, share = output["prefix_errors"], output["full_share"]
+        return {"reconstruction": torch.lerp(errors.mean(0), errors[-1], share) / unit}
     return {"reconstruction": squared_error(output["x_hat"], x) / unit}
 
 
@@ -132,7 +135,7 @@ def autoencoder_spec(
     activation: str,
     init: str,
     noise: float,
-    ordered: bool,
+    full_share: float,
     seed: int,
 ) -> NetSpec:
     """Describe the autoencoder that starts from these rows."""
@@ -141,6 +144,7 @@ def autoencoder_spec(
     if init == "random":
         # the unit of the errors still comes from the rows
         weights = {"decoder.residual_scale": weights["decoder.residual_scale"]}
+    unit = loss_unit(axes)
     return NetSpec(
         module=SkipAutoencoder,
         module_params={
@@ -149,10 +153,11 @@ def autoencoder_spec(
             "hidden_layer_sizes": hidden_layer_sizes,
             "activation": activation,
             "noise": noise,
-            "ordered": ordered,
+            "full_share": full_share,
         },
         criterion=reconstruction_loss,
-        criterion_params={"unit": loss_unit(axes)},
+        criterion_params={"unit": unit},
+        unit=unit,
         start=weights,
         slow=LINEAR_PART if init == "pca" else (),
         from_pca=init == "pca",

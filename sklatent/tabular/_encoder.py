@@ -44,6 +44,8 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         :class:`~sklearn.preprocessing.StandardScaler`.
     n_encoded_ : int
         Number of columns of the matrix.
+    dtype_ : {"float64", "float32"}
+        Precision of the rows seen in ``fit``.
     blocks_ : tuple of (str, int, int)
         Kind, first and one past the last column of each block of the matrix.
     log_abs_det_ : float
@@ -186,6 +188,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _remember(self, rows: Rows) -> None:
         """Keep what the way back needs to know, as numbers, strings and lists alone."""
         schema = rows.schema
+        self.dtype_ = rows.dtype.name
         self.n_features_in_ = rows.shape[1]
         self._frame: dict[str, Any] | None = None
         self._columns_in: list[Any] | None = None
@@ -210,9 +213,17 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _decode(self, matrix: np.ndarray) -> Any:
         """Decode a matrix in float32 or float64 into the kind of table that ``fit`` saw."""
+        return self._build(self._values(matrix))
+
+    def _values(self, matrix: np.ndarray) -> np.ndarray:
+        """Decode a matrix into numbers in the units of X: shape (n_samples, n_features_in_)."""
         values = affine_decode(matrix, self.center_, self.scale_)
         if self._same.any():
             values[:, self._same] = self.center_[self._same]
+        return values
+
+    def _build(self, values: np.ndarray) -> Any:
+        """Put numbers in the units of X into the container that ``fit`` saw."""
         if self._frame is None:
             return values
         return build_frame(values, FrameSchema(**self._frame))

@@ -1,0 +1,361 @@
+"""VAETransformer: an autoencoder with a distribution over codes and over rows."""
+
+import math
+import warnings
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklatent._training import FitOutcome, NetSpec, RowSource
+from sklatent._utils._params import Integral, Interval, Real, StrOptions
+from sklatent.base import BaseLatentModel, DecoderMixin, DensityMixin, EncoderMixin, SamplerMixin
+from sklatent.models._calibration import add_residual_noise, fit_marginals, match_marginals
+from sklatent.models._capacity import CapacityMixin
+from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_function
+from sklatent.models._importance import ImportanceSampler, normal_draws
+from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
+from sklatent.models._principal import PrincipalAxes, principal_axes
+from sklatent.models._skip_autoencoder import LINEAR_PART
+from sklatent.nn import ResidualMap, gaussian_kl
+from sklatent.tabular import check_rows
+
+LOG_2PI = math.log(2 * math.pi)
+# Knots of each column's noise variance as a function of its decoded mean.
+N_KNOTS = 8
+# A component whose KL divergence is below this carries no information (nats).
+ACTIVE_KL = 0.05
+
+
+class SkipVAE(nn.Module):
+    """Variational autoencoder that starts as probabilistic PCA.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+        Width of the rows and of the code.
+    hidden_layer_sizes : tuple of int
+        Hidden layers of the encoder's network; the decoder has them in reverse.
+    activation : str
+        Name of the activation.
+    """
+
+    code_scale: Tensor
+    start_log_variance: Tensor
+    log_noise: Tensor
+    noise_base: Tensor
+    noise_knots: Tensor
+    noise_slopes: Tensor
+    noise_floor: Tensor
+    varying: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+    ) -> None:
+        super().__init__()
+        d, k, sizes = n_features, n_components, hidden_layer_sizes
+        self.encoder = ResidualMap(d, sizes, k, activation=activation, n_extra=k)
+        self.decoder = ResidualMap(k, sizes[::-1], d, activation=activation, n_extra=0)
+        self.register_buffer("code_scale", torch.ones(k))
+        self.register_buffer("start_log_variance", torch.zeros(k))
+        # variance of the rows about their decoded means: one number while training ...
+        self.register_buffer("log_noise", torch.zeros(1))
+        # ... and afterwards, per column, a piecewise linear function of the decoded mean
+        self.register_buffer("noise_base", torch.zeros(d))
+        self.register_buffer("noise_knots", torch.zeros(N_KNOTS, d))
+        self.register_buffer("noise_slopes", torch.zeros(N_KNOTS, d))
+        self.register_buffer("noise_floor", torch.full((1,), 1e-6))
+        self.register_buffer("varying", torch.ones(d))
+
+    def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the posterior of the whitened codes, (n, k) each."""
+        mean, bent = self.encoder.both(x)
+        if bent is None:
+            return mean, self.start_log_variance.expand_as(mean)
+        return mean, self.start_log_variance + bent
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Posterior mean of the codes, (n, k)."""
+        codes: Tensor = self.encoder(x) * self.code_scale
+        return codes
+
+    def posterior(self, x: Tensor) -> Tensor:
+        """Posterior mean and standard deviation of the codes side by side, (n, 2 k)."""
+        mean, log_variance = self.infer(x)
+        spread = torch.exp(0.5 * log_variance)
+        return torch.cat([mean * self.code_scale, spread * self.code_scale], dim=1)
+
+    def whitened_posterior(self, x: Tensor) -> Tensor:
+        """Posterior mean and log-variance of the whitened codes side by side, (n, 2 k)."""
+        return torch.cat(self.infer(x), dim=1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of the rows given their codes, (n, n_features)."""
+        rows: Tensor = self.decoder(z / self.code_scale)
+        return rows
+
+    def decode_whitened(self, z: Tensor) -> Tensor:
+        """Mean of the rows given whitened codes, (n, n_features)."""
+        rows: Tensor = self.decoder(z)
+        return rows
+
+    def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Rebuild rows from one posterior draw each."""
+        mean, log_variance = self.infer(x)
+        if generator is None:
+            # validation draws are the same at each check
+            generator = torch.Generator(device=x.device).manual_seed(0)
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        x_hat = self.decoder(mean + torch.exp(0.5 * log_variance) * noise)
+        return {
+            "x_hat": x_hat,
+            "mean": mean,
+            "log_variance": log_variance,
+            "log_noise": self.log_noise,
+            "varying": self.varying,
+        }
+
+    def log_density(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """Log-density of rows about decoded means, summed over the columns that vary."""
+        log_noise = self.noise_base.expand_as(decoded).clone()
+        for knot, slope in zip(self.noise_knots, self.noise_slopes, strict=True):
+            log_noise.addcmul_(torch.clamp_min(decoded - knot, 0.0), slope)
+        squared = (x - decoded).square_() * torch.exp(-log_noise)
+        return -0.5 * ((squared + log_noise + LOG_2PI) @ self.varying)
+
+
+def evidence_loss(
+    output: dict[str, Tensor], x: Tensor, progress: float, *, beta: float
+) -> dict[str, Tensor]:
+    """Negative evidence lower bound in nats, one shared noise variance (sigma-VAE).
+
+    Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training with Calibrated Decoders",
+    2021.
+    """
+    log_noise, varying = output["log_noise"], output["varying"]
+    squared = ((output["x_hat"] - x) ** 2) @ varying * torch.exp(-log_noise)
+    constant = 0.5 * varying.sum() * (log_noise + LOG_2PI)
+    kl = gaussian_kl(output["mean"], output["log_variance"]).sum(1)
+    return {"reconstruction": 0.5 * squared + constant, "kl": beta * kl}
+
+
+def measure_noise(module: Any, rows: RowSource) -> None:
+    """Set the shared noise variance to what rows that are not trained on show."""
+    squared = 0.0
+    for x in rows.chunks():
+        errors = (x - module.decoder(module.infer(x)[0])) ** 2
+        squared += float((errors @ module.varying).sum())
+    variance = squared / len(rows) / max(1.0, float(module.varying.sum()))
+    module.log_noise.fill_(math.log(max(variance, float(module.noise_floor))))
+
+
+def ppca_weights(axes: PrincipalAxes, n_varying: int) -> dict[str, NDArray[Any]]:
+    """Weights that make the module probabilistic PCA along these axes.
+
+    Tipping and Bishop, "Probabilistic Principal Component Analysis", 1999, with codes of unit
+    variance a priori.
+    """
+    k = len(axes.scale)
+    floor = 1e-4 * axes.total_variance / max(1, n_varying)
+    noise = max(axes.residual_variance.sum() / max(1, n_varying - k), floor, 1e-30)
+    variance = np.maximum(axes.scale**2, 1.02 * noise)
+    gain = np.sqrt(variance - noise)
+    encoder = axes.components * (gain / variance)[:, None]
+    residual = axes.residual_variance
+    return {
+        "encoder.linear.weight": encoder,
+        "encoder.linear.bias": -encoder @ axes.mean,
+        "decoder.linear.weight": (axes.components * gain[:, None]).T,
+        "decoder.linear.bias": axes.mean,
+        "decoder.residual_scale": np.sqrt(np.maximum(residual, max(0.01 * residual.mean(), floor))),
+        "code_scale": axes.scale,
+        "start_log_variance": np.log(noise / variance),
+        "log_noise": np.log([noise]),
+        "noise_base": np.full(len(axes.mean), np.log(noise)),
+        "noise_floor": np.asarray([0.01 * floor + 1e-30]),
+    }
+
+
+class VAETransformer(
+    EncoderMixin, DecoderMixin, SamplerMixin, DensityMixin, CapacityMixin, BaseLatentModel
+):
+    """Variational autoencoder."""
+
+    _module: ClassVar[type] = SkipVAE
+    _start_on_all_rows: ClassVar[bool] = False
+    _cross_validates: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseLatentModel._parameter_constraints,
+        "init": [StrOptions({"pca", "random"})],
+        "beta": [Interval(Real, 0, None, closed="neither")],
+        "prior": [StrOptions({"gmm", "normal"})],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components: int | float | Literal["auto"] = "auto",
+        *,
+        beta: float = 1.0,
+        prior: Literal["gmm", "normal"] = "gmm",
+        n_importance_samples: int = 128,
+        hidden_layer_sizes: tuple[int, ...] = (128, 128),
+        activation: str = "silu",
+        init: Literal["pca", "random"] = "pca",
+        standardize: bool = True,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 1e-2,
+        batch_size: int | Literal["auto"] = "auto",
+        max_steps: int | Literal["auto"] = "auto",
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 6,
+        tol: float = 0.0,
+        warm_start: bool = False,
+        device: str = "auto",
+        net_params: dict[str, Any] | None = None,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.beta = beta
+        self.prior = prior
+        self.n_importance_samples = n_importance_samples
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.init = init
+        self.standardize = standardize
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_steps = max_steps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.device = device
+        self.net_params = net_params
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # -- training ------------------------------------------------------------------------------
+
+    def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
+        varying = ~self.table_.constant_
+        n_varying = max(1, int(varying.sum()))
+        weights = ppca_weights(
+            principal_axes(rows.arrays, len(rows), n_components, seed), n_varying
+        )
+        if self.init == "random":
+            weights = {name: weights[name] for name in ("decoder.residual_scale", "noise_floor")}
+        return NetSpec(
+            module=SkipVAE,
+            module_params={
+                "n_features": self.table_.n_encoded_,
+                "n_components": n_components,
+                "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
+                "activation": self.activation,
+            },
+            criterion=evidence_loss,
+            criterion_params={"beta": self.beta},
+            start={**weights, "varying": varying.astype(np.float64)},
+            slow=LINEAR_PART if self.init == "pca" else (),
+            from_pca=self.init == "pca",
+            loss_scale=2.0 / n_varying,
+            refresh=measure_noise,
+        )
+
+    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
+        rng = np.random.RandomState(seed)
+        train = _some_rows(rows, rng)
+        moments = self._whitened(train)
+        k = self.n_components_
+        self.kl_per_component_ = (
+            gaussian_kl(torch.from_numpy(moments[:, :k]), torch.from_numpy(moments[:, k:]))
+            .mean(0)
+            .numpy()
+        )
+        self.n_active_components_ = int((self.kl_per_component_ > ACTIVE_KL).sum())
+        if self.n_active_components_ == 0:
+            warnings.warn(
+                f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
+                f"the rows, so that transform returns noise. Lower beta (got {self.beta}).",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        self._draws = normal_draws(self.n_importance_samples, k, seed)
+        self.prior_ = standard_normal(k)
+        if self.prior == "gmm":
+            self.prior_ = fit_mixture(_draw(moments, rng), seed)
+        valid = None if outcome.valid is None else _some_rows(outcome.valid, rng)
+        scatter = measure_scatter(train, valid, lambda x: self._redraw(x, rng))
+        if outcome.best_step > 0:
+            self.net_.update(variance_function(scatter, N_KNOTS))
+        self._noise = scatter.noise()
+        sampled = self._draw_uncalibrated(int(np.clip(4 * len(rows), 5000, 20_000)), rng)
+        self._marginals = fit_marginals(sampled, self.table_._values(train))
+
+    def _whitened(self, x: NDArray[Any]) -> NDArray[Any]:
+        return self._run_on_codes("whitened_posterior", x)
+
+    def _redraw(self, x: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:
+        return self._run_on_codes("decode_whitened", _draw(self._whitened(x), rng))
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def posterior(self, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Mean and spread of the codes given rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components_)
+            What ``transform`` returns.
+        std : ndarray of shape (n_samples, n_components_)
+            Posterior standard deviation, on the same scale.
+        """
+        check_is_fitted(self)
+        both = self._run("posterior", check_rows(self, X, reset=False))
+        return both[:, : self.n_components_], both[:, self.n_components_ :]
+
+    def _log_density(self, rows: Any) -> NDArray[Any]:
+        module = self.net_.answering_module(rows.dtype)
+        sampler = ImportanceSampler(module, self.prior_, self._draws)
+        bound = self._run(sampler, rows)[:, 0].astype(np.float64)
+        log_density: NDArray[Any] = bound + self.table_.log_abs_det_
+        return log_density
+
+    def _draw_uncalibrated(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
+        decoded = self._run_on_codes("decode_whitened", draw_codes(self.prior_, n, rng))
+        return self.table_._values(add_residual_noise(decoded, self._noise, rng))
+
+    def _draw_rows(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
+        return match_marginals(self._draw_uncalibrated(n, rng), self._marginals)
+
+
+def _draw(moments: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:
+    """Draw codes from posteriors given as means and log-variances side by side."""
+    k = moments.shape[1] // 2
+    noise = rng.standard_normal((len(moments), k))
+    codes: NDArray[Any] = moments[:, :k] + np.exp(0.5 * moments[:, k:]) * noise
+    return codes
+
+
+def _some_rows(rows: RowSource, rng: np.random.RandomState) -> NDArray[np.float64]:
+    if len(rows) > MAX_ROWS:
+        rows = rows.subset(np.sort(rng.choice(len(rows), MAX_ROWS, replace=False)))
+    return np.concatenate(list(rows.arrays()))
