@@ -75,7 +75,7 @@ def load_table(name: str, data: str | None) -> Table:
 
 def _read(name: str, data: str | None) -> Matrix:
     if name in BUNDLED:
-        return BUNDLED[name](return_X_y=True)[0]
+        return np.asarray(BUNDLED[name](return_X_y=True)[0], dtype=np.float64)
     if name in SMALL:
         return _some_rows(_read(SMALL[name], data), SMALL_ROWS)
     if name == "breast_cancer_outlier":

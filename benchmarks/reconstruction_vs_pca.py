@@ -114,7 +114,7 @@ def _mlp(train: Matrix, cell: Cell) -> Rebuild:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # its default budget is kept
         model.fit(train, train)
-    return model.predict
+    return lambda test: np.asarray(model.predict(test)).reshape(test.shape)
 
 
 def _plain_ae(train: Matrix, cell: Cell) -> Rebuild:
@@ -132,7 +132,7 @@ def _plain_ae(train: Matrix, cell: Cell) -> Rebuild:
     X = torch.from_numpy(train.astype(np.float32))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     for _ in range(100):
-        for index in torch.randperm(len(X)).split(128):
+        for index in torch.split(torch.randperm(len(X)), 128):
             x = X[index]
             optimizer.zero_grad()
             ((net(x) - x) ** 2).mean().backward()

@@ -14,6 +14,7 @@ real rows: the ceiling).
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def cells_of(options: Options) -> list[Cell]:
 # -- samplers: fit to training rows, return what draws n rows --------------------------------------
 
 
-def _vae(train: Matrix, seed: int, n_components: int | str) -> Sampler:
+def _vae(train: Matrix, seed: int, n_components: int | Literal["auto"]) -> Sampler:
     import sklatent
 
     model = sklatent.VAETransformer(n_components, random_state=seed).fit(train)
@@ -103,11 +104,16 @@ def _gmm(train: Matrix, seed: int, *, calibrated: bool) -> Sampler:
 
 def _mixture_by_bic(X: Matrix, seed: int) -> GaussianMixture:
     """Double the components until BIC rises."""
-    best, best_bic = None, np.inf
-    for k in BIC_COMPONENTS:
-        if k > 1 and len(X) < 10 * k:
+
+    def fitted(k: int) -> GaussianMixture:
+        return GaussianMixture(k, reg_covar=1e-4, random_state=seed, max_iter=200).fit(X)
+
+    best = fitted(1)
+    best_bic = best.bic(X)
+    for k in BIC_COMPONENTS[1:]:
+        if len(X) < 10 * k:
             break
-        mixture = GaussianMixture(k, reg_covar=1e-4, random_state=seed, max_iter=200).fit(X)
+        mixture = fitted(k)
         bic = mixture.bic(X)
         if bic > best_bic:
             break
@@ -140,7 +146,9 @@ def _fit(name: str, train: Matrix, seed: int) -> Sampler:
     if name == "shuffled":
         return _shuffled(train, seed)
     if name.startswith("vae"):
-        width = "auto" if name == "vae_auto" else min(20, max(1, train.shape[1] - 1))
+        width: int | Literal["auto"] = (
+            "auto" if name == "vae_auto" else min(20, max(1, train.shape[1] - 1))
+        )
         return _vae(train, seed, width)
     return _gmm(train, seed, calibrated=name == "gmm_calibrated")
 
@@ -231,7 +239,8 @@ def target_table(rows: list[Row]) -> str:
         return float(np.mean([np.mean(v) for v in found])) if all(found) else np.nan
 
     digits = _of(rows, "digits", "vae", "c2st")
-    found = [Target("digits: VAE's C2ST (aim .62)", np.mean(digits) if digits else np.nan, 0.70)]
+    value = float(np.mean(digits)) if digits else np.nan
+    found = [Target("digits: VAE's C2ST (aim .62)", value, 0.70)]
     ahead = mean_c2st("vae") - mean_c2st("gmm_calibrated")
     found.append(Target("VAE's C2ST minus the calibrated mixture's, mean of tables", ahead, 0.0))
     for table in tables:

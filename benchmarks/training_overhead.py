@@ -10,6 +10,8 @@ difference between a long and a short training, the ratios are medians over the 
 import math
 import time
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -62,17 +64,17 @@ def _clocks() -> Seconds:
     return np.array([time.process_time(), time.perf_counter()])
 
 
-def _module() -> Any:
-    from sklatent.models._skip_autoencoder import SkipAutoencoder
+@cache
+def _started() -> Any:
+    """The module of AutoencoderTransformer after one step: the start of all three trainings."""
+    import sklatent
 
-    return SkipAutoencoder(
-        N_COLUMNS,
-        WIDTH,
-        hidden_layer_sizes=(128, 128),
-        activation="silu",
-        noise=0.0,
-        ordered=False,
-    )
+    model = sklatent.AutoencoderTransformer(WIDTH, max_steps=1, early_stopping=False, device="cpu")
+    return model.fit(_rows()).net_.module_
+
+
+def _module() -> Any:
+    return deepcopy(_started()).float().train().requires_grad_(True)
 
 
 def _engine(X: NDArray[np.float32], size: int, steps: int) -> None:
@@ -89,7 +91,10 @@ def _hand(X: NDArray[np.float32], size: int, steps: int) -> None:
     module = _module()
     linear = [p for name, p in module.named_parameters() if "linear" in name]
     others = [p for name, p in module.named_parameters() if "linear" not in name]
-    groups = [{"params": others}, {"params": linear, "lr": 1.5e-3, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": linear, "lr": 1.5e-3, "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, 5e-3, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     rates = [group["lr"] for group in optimizer.param_groups]
     parameters = list(module.parameters())
@@ -167,6 +172,7 @@ def measure(cell: Cell, data: str | None) -> Row:
     """Interleave the three trainings and compare them repetition by repetition."""
     limit_threads(cell["threads"])
     warm_up()
+    _started()
     X, size = _rows(), cell["batch_size"]
     found: dict[str, list[Seconds]] = {kind: [] for kind in KINDS}
     for repetition in range(cell["repetitions"]):
