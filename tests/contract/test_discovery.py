@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import sklatent
 from sklatent._utils.discovery import all_estimators
@@ -14,7 +16,7 @@ from tests.instances import every, instances, label
 
 def test_known_names_are_found() -> None:
     names = [name for name, _ in all_estimators()]
-    assert {"AutoencoderTransformer", "TabularEncoder"} <= set(names)
+    assert {"AutoencoderTransformer", "TabularEncoder", "VAETransformer"} <= set(names)
     assert names == sorted(names)
     assert set(names) <= set(sklatent.__all__)
 
@@ -26,7 +28,7 @@ def test_every_public_class_that_exists_is_found() -> None:
 
 def test_verbs_select() -> None:
     assert {"AutoencoderTransformer"} <= {name for name, _ in all_estimators("score")}
-    assert "TabularEncoder" not in {name for name, _ in all_estimators("sample")}
+    assert [name for name, _ in all_estimators("sample")] == ["VAETransformer"]
     assert all_estimators("no_such_verb") == []
 
 
@@ -34,6 +36,12 @@ def test_two_instances_of_what_trains_with_different_labels() -> None:
     labels = [label(one) for one in instances()]
     assert len(labels) == len(set(labels))
     assert {"AutoencoderTransformer-default", "AutoencoderTransformer-trained"} <= set(labels)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in all_estimators()])
+def test_every_public_name_has_an_api_page(name: str) -> None:
+    pages = Path(__file__).parents[2] / "docs" / "api.rst"
+    assert name in pages.read_text(encoding="utf-8").split()
 
 
 @every(trained=True)

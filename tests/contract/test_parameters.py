@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpydoc.docscrape import ClassDoc
+from numpydoc.docscrape import ClassDoc, FunctionDoc
 from sklearn.base import clone
 
 from sklatent._utils._params import InvalidParameterError
@@ -65,6 +65,24 @@ def test_docstring_lists_the_fitted_attributes(cls: type, matrix: np.ndarray, de
     documented = {entry.name for entry in ClassDoc(cls)["Attributes"]}
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert fitted <= documented
+
+
+METHODS = [
+    pytest.param(getattr(cls, name), id=f"{label}-{name}")
+    for label, cls in all_estimators()
+    for name in dir(cls)
+    if not name.startswith("_")
+    and inspect.isfunction(getattr(cls, name))
+    and inspect.unwrap(getattr(cls, name)).__module__.startswith("sklatent.")
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_docstring_of_a_method_lists_its_parameters_and_what_it_returns(method: Any) -> None:
+    document = FunctionDoc(inspect.unwrap(method))
+    expected = [name for name in inspect.signature(method).parameters if name != "self"]
+    assert [entry.name for entry in document["Parameters"]] == expected
+    assert document["Returns"]
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -68,6 +68,27 @@ def test_fits_in_threads_equal_sequential_ones(estimator: Any, matrix: np.ndarra
     assert threaded == [fit(seed) for seed in range(3)]
 
 
+@pytest.mark.parametrize("n_rows", [130, 450])
+@every(trained=False)
+def test_every_way_of_validating_is_reproducible(estimator: Any, n_rows: int) -> None:
+    """Cross-validation and a held-out part, in threads and one after the other."""
+    if "max_steps" not in estimator.get_params():
+        pytest.skip("does not train")
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-2, 2, size=(n_rows, 1))
+    X = np.hstack([u, u**2, np.sin(3 * u)]) + 0.1 * rng.normal(size=(n_rows, 3))
+    estimator.set_params(n_components=1, hidden_layer_sizes=(8,), max_steps=30)
+
+    def fit(seed: int) -> tuple[int, dict[str, bytes]]:
+        model = clone(estimator).set_params(random_state=seed).fit(X)
+        return model.n_iter_, as_bytes(answers(model, X))
+
+    with ThreadPoolExecutor(3) as pool:
+        threaded = list(pool.map(fit, range(3)))
+    assert threaded == [fit(seed) for seed in range(3)]
+    assert all(n_iter > 0 for n_iter, _ in threaded)
+
+
 @every()
 def test_input_is_not_written_to(estimator: Any, matrix: np.ndarray) -> None:
     before = matrix.copy()

@@ -89,6 +89,27 @@ def test_callback_stops_the_fit(trained: Any, matrix: np.ndarray) -> None:
 
 
 @every(trained=True)
+def test_failing_callback_leaves_the_earlier_fit(trained: Any, matrix: np.ndarray) -> None:
+    class Failing(Recorder):
+        def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+            super().on_fit_task_begin(estimator, context)
+            if self.events.count("begin") == 3:
+                raise RuntimeError("no disk left")
+
+    fresh = clone(trained).set_callbacks(Failing())
+    with pytest.raises(RuntimeError, match="no disk left"):
+        fresh.fit(matrix)
+    assert [name for name in vars(fresh) if name.endswith("_")] == []
+    model = trained.fit(matrix)
+    before = as_bytes(answers(model, matrix))
+    failing = Failing()
+    with pytest.raises(RuntimeError, match="no disk left"):
+        model.set_callbacks(failing).fit(2 * matrix[:30, :4])
+    assert failing.events[-1] == "teardown"
+    assert as_bytes(answers(model, matrix)) == before
+
+
+@every(trained=True)
 def test_interrupt_finishes_the_model_and_is_raised_again(trained: Any, matrix: np.ndarray) -> None:
     trained.set_callbacks(Recorder(interrupt_at=3))
     with (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklatent import AutoencoderTransformer
+from sklatent._training import _rows as rows_module
 
 LOADERS = [load_breast_cancer, load_diabetes, load_iris, load_wine]
 SMALL = pytest.mark.parametrize("load", LOADERS, ids=lambda load: load.__name__[5:])
@@ -281,3 +284,21 @@ def test_hidden_layer_sizes_may_be_any_sequence(ae: Any, matrix: np.ndarray) -> 
     for sizes in ([8, 4], np.array([8, 4])):
         given = ae(hidden_layer_sizes=sizes, **options).fit(matrix)
         assert np.array_equal(given.transform(matrix), expected)
+
+
+def test_memory_map_is_fitted_without_a_copy(
+    ae: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.random.default_rng(0).random(size=(300_000, 40), dtype=np.float32)
+    np.save(tmp_path / "rows.npy", X)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    expected = ae(2, max_steps=20).fit(X).transform(X[:10])
+    monkeypatch.setattr(rows_module, "MAX_RESIDENT_BYTES", 2**20)
+    tracemalloc.start()
+    try:
+        model = ae(2, max_steps=20).fit(mapped)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.5 * mapped.nbytes
+    assert np.array_equal(model.transform(X[:10]), expected)

@@ -20,6 +20,7 @@ def plan(n_rows: int, **changes: Any) -> Budget:
         "tol": 0.0,
         "has_validation": False,
         "from_pca": True,
+        "cross": True,
     }
     return plan_budget(n_rows, **{**options, **changes})
 
@@ -63,6 +64,10 @@ def test_defaults(
         (20, {"from_pca": False}, "holdout"),
         (19, {"from_pca": False}, "none"),
         (2, {"from_pca": False}, "none"),
+        (99, {"cross": False}, "skip"),
+        (100, {"cross": False}, "holdout"),
+        (50, {"cross": False, "early_stopping": True}, "holdout"),
+        (5000, {"cross": False}, "holdout"),
     ],
 )
 def test_where_validation_rows_come_from(
