@@ -121,8 +121,13 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
             )
         return int(self.n_components)
 
-    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
-        """Fit what stands on the trained net, such as a latent prior."""
+    def _after_training(
+        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+    ) -> None:
+        """Fit what stands on the trained net, such as a latent prior.
+
+        ``rows`` are the training rows as they came, ``encoded`` the same as the net sees them.
+        """
 
     # -- fit -----------------------------------------------------------------------------------
 
@@ -181,10 +186,10 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self._n_subtasks(budget))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        def run(make_spec: Callable[[RowSource], NetSpec], **changes: Any) -> FitOutcome:
+        def run(make_spec: Callable[[RowSource], NetSpec], *, shorter: float = 1.0) -> FitOutcome:
             fit = FitContext(
                 make_spec=make_spec,
-                budget=replace(budget, **changes),
+                budget=budget if shorter == 1.0 else budget.shortened(shorter),
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 device=device,
@@ -199,7 +204,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         k = self._choose_n_components(train, run, seed) if continued is None else self.n_components_
         outcome = run(lambda part: self._spec(part, k, seed, continued))
         self._keep(outcome, k)
-        self._after_training(train, outcome, seed)
+        self._after_training(rows, train, outcome, seed)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return outcome.interrupted
 

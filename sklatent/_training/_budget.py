@@ -1,7 +1,7 @@
 """How long to train, in steps, and how validation rows are found."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Validation = Literal["holdout", "cross", "none", "skip"]
@@ -52,6 +52,11 @@ class Budget:
     def check_every(self) -> int:
         """Steps between two looks at the validation rows."""
         return max(1, self.n_steps // self.n_checks)
+
+    def shortened(self, share: float) -> "Budget":
+        """Return one cycle of a share of the steps, without further cycles."""
+        n_steps = max(1, round(share * self.n_steps))
+        return replace(self, n_steps=n_steps, max_total_steps=n_steps)
 
 
 def _validation_mode(

@@ -10,7 +10,7 @@ from sklatent._utils._params import Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.models._capacity import CapacityMixin, prefix_errors
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
-from sklatent.tabular import check_rows
+from sklatent.tabular import Rows, check_rows
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
@@ -205,9 +205,11 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
             seed=seed,
         )
 
-    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
+    def _after_training(
+        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+    ) -> None:
         if self.ordered:
-            curve = prefix_errors(outcome, rows)
+            curve = prefix_errors(outcome, encoded)
             self.explained_variance_ratio_ = -np.diff(curve) / max(curve[0], 1e-300)
 
     def score(self, X: Any, y: Any = None) -> float:

@@ -21,6 +21,8 @@ MAX_AUTO = 16
 # Share of the rows whose codes are not cut in the search; fewer than in an ordered model,
 # because here the prefixes are what counts.
 FULL_SHARE = 0.2
+# Steps of the search as a share of the first cycle of the fit.
+SHORTER = 0.75
 
 
 class CapacityMixin:
@@ -44,7 +46,9 @@ class CapacityMixin:
                     noise=0.0,
                     full_share=FULL_SHARE,
                     seed=seed,
-                )
+                ),
+                # the elbow of the curve shows before its last digit
+                shorter=SHORTER,
             )
 
         share = None if self.n_components == "auto" else float(self.n_components)

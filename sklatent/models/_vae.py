@@ -22,11 +22,12 @@ from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_norm
 from sklatent.models._principal import PrincipalAxes, principal_axes
 from sklatent.models._skip_autoencoder import LINEAR_PART
 from sklatent.nn import ResidualMap, gaussian_kl
-from sklatent.tabular import check_rows
+from sklatent.tabular import Rows, check_rows
 
 LOG_2PI = math.log(2 * math.pi)
 # Knots of each column's noise variance as a function of its decoded mean.
 N_KNOTS = 8
+MAX_ROWS_MARGINALS = 100_000
 # A component whose KL divergence is below this carries no information (nats).
 ACTIVE_KL = 0.05
 
@@ -413,9 +414,11 @@ class VAETransformer(
             refresh=measure_noise,
         )
 
-    def _after_training(self, rows: RowSource, outcome: FitOutcome, seed: int) -> None:
+    def _after_training(
+        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+    ) -> None:
         rng = np.random.RandomState(seed)
-        train = _some_rows(rows, rng)
+        train = _some_rows(encoded, rng)
         moments = self._whitened(train)
         k = self.n_components_
         self.kl_per_component_ = (
@@ -442,7 +445,11 @@ class VAETransformer(
             self.net_.update(variance_function(scatter, N_KNOTS))
         self._noise = scatter.noise()
         sampled = self._draw_uncalibrated(int(np.clip(4 * len(rows), 5000, 20_000)), rng)
-        self._marginals = fit_marginals(sampled, self.table_._values(train))
+        chosen: NDArray[Any] | slice = slice(None)
+        if len(rows) > MAX_ROWS_MARGINALS:
+            chosen = np.sort(rng.choice(len(rows), MAX_ROWS_MARGINALS, replace=False))
+        # the rows as they came: encoding and decoding would blur equal values
+        self._marginals = fit_marginals(sampled, rows.take(chosen).values)
 
     def _whitened(self, x: NDArray[Any]) -> NDArray[Any]:
         return self._run_on_codes("whitened_posterior", x)
@@ -471,7 +478,7 @@ class VAETransformer(
         both = self._run("posterior", check_rows(self, X, reset=False))
         return both[:, : self.n_components_], both[:, self.n_components_ :]
 
-    def _log_density(self, rows: Any) -> NDArray[Any]:
+    def _log_density(self, rows: Rows) -> NDArray[Any]:
         module = self.net_.answering_module(rows.dtype)
         sampler = ImportanceSampler(module, self.prior_, self._draws)
         bound = self._run(sampler, rows)[:, 0].astype(np.float64)
