@@ -1,6 +1,5 @@
 """SparseAutoencoder: rows as mixtures of few parts. A complete model in one file."""
 
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sklatent._training import FitOutcome, NetSpec, RowSource
+from sklatent._training import NetSpec, RowSource
 from sklatent._utils._params import Interval
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.nn import ResidualMap, squared_error
@@ -163,17 +162,6 @@ class SparseAutoencoder(EncoderMixin, DecoderMixin, BaseLatentModel):
 
     def _starts_at_pca(self) -> bool:
         return False
-
-    def _choose_n_components(
-        self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
-    ) -> int:
-        most = min(len(rows), self.table_.n_encoded_)
-        if self.n_components > most:
-            raise ValueError(
-                f"n_components={self.n_components} must be between 1 and "
-                f"min(n_samples, n_features)={most}."
-            )
-        return int(self.n_components)
 
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
         return NetSpec(
