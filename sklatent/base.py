@@ -6,8 +6,7 @@ and implement ``_make_spec``: the torch module, its loss, and the weights it sta
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -34,8 +33,8 @@ from sklatent._training import (
     row_source,
 )
 from sklatent._utils._params import Interval, RealNotInt, StrOptions, _fit_context
-from sklatent._utils.persistence import check_state, stamp
-from sklatent._utils.validation import check_codes
+from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.validation import check_codes, check_hidden_layer_sizes
 from sklatent.nn import ACTIVATIONS
 from sklatent.tabular import Rows, TabularEncoder, check_rows
 
@@ -129,6 +128,10 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         ``rows`` are the training rows as they came, ``encoded`` the same as the net sees them.
         """
 
+    def _provisional(self, n_components: int) -> dict[str, Any]:
+        """Give what else answers need while the net still trains, for callbacks that score."""
+        return {}
+
     # -- fit -----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -158,7 +161,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         KeyboardInterrupt
             Raised again after an interrupt, with the model fitted to the best weights so far.
         """
-        with _restored_on_error(self):
+        with restored_on_error(self):
             interrupted = self._fit(X, y, X_val)
         if interrupted:
             warnings.warn(
@@ -171,6 +174,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, X_val: Any) -> bool:
+        check_hidden_layer_sizes(self.hidden_layer_sizes)
         continued: LatentNet | None = None
         if self.warm_start and hasattr(self, "net_"):
             continued = self.net_
@@ -251,11 +255,8 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         def watch(net: LatentNet, record: dict[str, float]) -> bool:
             def fitted_so_far() -> dict[str, Any]:
                 now = LatentNet.from_state(type(net.module_), net.to_state())
-                return {
-                    "table_": self.table_,
-                    "net_": now,
-                    "n_components_": net.module_params_["n_components"],
-                }
+                width = now.module_params_["n_components"]
+                return {"net_": now, "n_components_": width, **self._provisional(width)}
 
             task = context.subcontext(task_name=f"step {int(record['step'])}")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -298,7 +299,12 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
     def _run_on_codes(self, verb: Verb, codes: NDArray[Any]) -> NDArray[Any]:
         """Call a method of the module on codes, in their dtype."""
-        return self.net_.run(verb, len(codes), lambda index: codes[index], codes.dtype)
+
+        def part(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
+            # torch shares memory, but neither that of strided nor that of read-only arrays
+            return np.require(codes[index], requirements=["C", "W"])
+
+        return self.net_.run(verb, len(codes), part, codes.dtype)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether ``fit`` has been completed."""
@@ -330,20 +336,6 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         if isinstance(state.get("net_"), dict):
             state["net_"] = LatentNet.from_state(self._module, state["net_"])
         super().__setstate__(state)
-
-
-@contextmanager
-def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Give the estimator back as it was if the block fails: fitted stays fitted."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        fitted = {name for name in vars(estimator) if name.endswith("_") or name == "_columns_in"}
-        for name in fitted:
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
 
 
 class EncoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):

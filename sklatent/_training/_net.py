@@ -346,9 +346,10 @@ class LatentNet(NeuralNet):
     # -- answers -------------------------------------------------------------------------------
 
     def update(self, weights: Weights) -> None:
-        """Set weights by name, in every precision in which the net answers."""
-        for module in self.casts_.values():
-            load_weights(module, weights)
+        """Set weights by name."""
+        load_weights(self.module_, weights)
+        # the other precisions are made again, from what would be saved
+        self.casts_ = {next(self.module_.parameters()).dtype: self.module_}
 
     def run(self, verb: Verb, n_rows: int, encode: Encode, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Call a method of the module, or a function, on rows in chunks of ``dtype``."""

@@ -227,7 +227,9 @@ def _outcome(
 
 
 def _records(net: LatentNet) -> list[dict[str, float]]:
+    """Return one record per completed check; an interrupt may have left the last one empty."""
     return [
         {key: float(value) for key, value in record.items() if key not in ("batches", "epoch")}
         for record in net.history
+        if "train_loss" in record
     ]

@@ -1,7 +1,11 @@
-"""What a saved model says of itself, and what is said of a file that is too new."""
+"""States that stay whole: saved ones say who wrote them, failed fits leave no trace."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from sklearn.base import BaseEstimator
 
 # Raised when a saved state changes so that older releases could not read it.
 FORMAT = 1
@@ -47,3 +51,18 @@ def check_state(name: str, state: dict[str, Any]) -> dict[str, Any]:
             stacklevel=3,
         )
     return state
+
+
+@contextmanager
+def restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give the estimator back as it was if the block fails: fitted stays fitted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        # what callbacks keep on the estimator during a fit is theirs to tear down
+        for name in [*vars(estimator)]:
+            if name not in before and not name.startswith(("_callback", "_skl", "_parent")):
+                delattr(estimator, name)
+        vars(estimator).update(before)
+        raise

@@ -1,11 +1,29 @@
 """Checks of what users pass, in scikit-learn's words."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
+
+from sklatent._utils._params import InvalidParameterError
+
+
+def check_hidden_layer_sizes(sizes: Any) -> None:
+    """Refuse layers that are not a positive whole number wide.
+
+    Raises
+    ------
+    InvalidParameterError
+        In scikit-learn's words.
+    """
+    if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+        raise InvalidParameterError(
+            "The 'hidden_layer_sizes' parameter must be a tuple of ints in the range [1, inf). "
+            f"Got {sizes!r} instead."
+        )
 
 
 def check_codes(estimator: Any, Z: Any, names: NDArray[Any]) -> NDArray[Any]:

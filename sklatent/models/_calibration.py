@@ -10,7 +10,7 @@ Array = NDArray[np.floating]
 
 N_BINS = 10
 N_LEVELS = 33
-N_KNOTS = 257
+N_KNOTS = 129
 MAX_CORRELATED = 128
 
 
@@ -117,9 +117,10 @@ def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array]]:
         distinct, counts = np.unique(values[:, j], return_counts=True)
         if len(distinct) <= N_KNOTS:
             shares = np.cumsum(counts)[:-1] / len(values)
-            maps.append((np.quantile(sampled[:, j], shares), distinct))
+            source, target = np.quantile(sampled[:, j], shares), distinct
         else:
-            maps.append((np.quantile(sampled[:, j], levels), np.quantile(values[:, j], levels)))
+            source, target = (np.quantile(part[:, j], levels) for part in (sampled, values))
+        maps.append((source.astype(np.float32), target))
     return maps
 
 

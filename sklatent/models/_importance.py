@@ -20,12 +20,11 @@ MIN_WEIGHT = 1e-4
 LOG_2PI = math.log(2 * math.pi)
 
 
-def normal_draws(n_draws: int, n_components: int, seed: int) -> NDArray[np.float64]:
+def normal_draws(n_draws: int, n_components: int, seed: int) -> NDArray[np.float32]:
     """Standard normal points of a scrambled Sobol sequence: shape (n_draws, n_components)."""
     sobol = qmc.Sobol(n_components, seed=np.random.default_rng(seed))
     uniform = sobol.random_base2(math.ceil(math.log2(n_draws)))[:n_draws]
-    draws: NDArray[np.float64] = ndtri(np.clip(uniform, 1e-6, 1 - 1e-6))
-    return draws
+    return ndtri(np.clip(uniform, 1e-6, 1 - 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class ImportanceSampler:
@@ -45,7 +44,7 @@ class ImportanceSampler:
         Standard normal points.
     """
 
-    def __init__(self, module: Any, prior: GaussianMixture, draws: NDArray[np.float64]) -> None:
+    def __init__(self, module: Any, prior: GaussianMixture, draws: NDArray[np.float32]) -> None:
         like = next(module.parameters())
         self.module = module
         self.draws = torch.from_numpy(draws).to(like)

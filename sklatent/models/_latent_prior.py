@@ -1,12 +1,9 @@
 """The distribution of the codes: fitted after training, where the codes lie."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 Array = NDArray[np.float64]
@@ -17,6 +14,8 @@ ROWS_PER_COMPONENT = 30
 # One round of the fit costs about rows x components x width^2 multiplications.
 MAX_COST = 1.5e8
 MIN_VARIANCE = 1e-4
+# Gain of the bound per row, in nats, below which the fit has converged.
+TOL = 1e-3
 
 
 def standard_normal(n_components: int) -> GaussianMixture:
@@ -50,27 +49,28 @@ def fit_mixture(codes: Array, seed: int) -> GaussianMixture:
     n, k = codes.shape
     affordable = int(MAX_COST / (n * k**2))
     n_clusters = max(1, min(n // ROWS_PER_COMPONENT, MAX_COMPONENTS, affordable))
-    within = _within_clusters(codes, n_clusters, seed)
     degrees = k + 2
-    with warnings.catch_warnings():
-        # a bounded number of rounds is meant
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = BayesianGaussianMixture(
-            n_components=n_clusters,
-            covariance_prior=degrees * within + MIN_VARIANCE * np.eye(k),
-            degrees_of_freedom_prior=degrees,
-            mean_precision_prior=0.01,
-            weight_concentration_prior_type="dirichlet_distribution",
-            weight_concentration_prior=1.0,
-            max_iter=100,
-            random_state=seed,
-        ).fit(codes)
+    fitted = BayesianGaussianMixture(
+        n_components=n_clusters,
+        covariance_prior=degrees * _within_clusters(codes, n_clusters, seed)
+        + MIN_VARIANCE * np.eye(k),
+        degrees_of_freedom_prior=degrees,
+        mean_precision_prior=0.01,
+        weight_concentration_prior_type="dirichlet_distribution",
+        weight_concentration_prior=1.0,
+        # the bound that is watched is a sum over the rows
+        tol=TOL * n,
+        max_iter=1000,
+        random_state=seed,
+    ).fit(codes)
     return _as_mixture(fitted.weights_, fitted.means_, fitted.covariances_, random_state=seed)
 
 
 def _within_clusters(codes: Array, n_clusters: int, seed: int) -> Array:
     labels = KMeans(n_clusters, n_init=1, random_state=seed).fit_predict(codes)
-    centred = codes - np.stack([codes[labels == j].mean(0) for j in range(n_clusters)])[labels]
+    centred = codes.copy()
+    for label in np.unique(labels):
+        centred[labels == label] -= codes[labels == label].mean(0)
     within: Array = centred.T @ centred / len(codes)
     return within
 

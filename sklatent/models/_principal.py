@@ -61,16 +61,19 @@ def principal_axes(
     """
     mean, column_variance = _moments(chunks(), n_rows)
     n_features = len(mean)
-    if n_rows * n_features <= MAX_CELLS_SVD or n_features > MAX_COLUMNS_COVARIANCE:
+    if n_features > MAX_COLUMNS_COVARIANCE and n_rows > MAX_COLUMNS_COVARIANCE:
         X = np.concatenate(list(chunks()))
-        exact = min(X.shape) <= MAX_COLUMNS_COVARIANCE
-        solver = "full" if exact else "randomized"
-        pca = PCA(n_components, svd_solver=solver, random_state=seed).fit(X)
+        pca = PCA(n_components, svd_solver="randomized", random_state=seed).fit(X)
         # PCA divides by n - 1, the scaling of the columns by n
         variance = pca.explained_variance_ * (n_rows - 1) / n_rows
         components = pca.components_
+    elif n_rows * n_features <= MAX_CELLS_SVD or n_features > MAX_COLUMNS_COVARIANCE:
+        centred = np.concatenate(list(chunks())) - mean
+        values, vectors = np.linalg.svd(centred, full_matrices=False)[1:]
+        variance, components = (values**2 / n_rows)[:n_components], vectors[:n_components]
     else:
         variance, components = _eigenvectors(chunks(), mean, n_rows, n_components)
+    components = _with_signs(components)
     explained = np.einsum("k,kj->j", variance, components**2)
     scale = np.sqrt(np.maximum(variance, 0.0))
     floor = 1e-6 * scale.max(initial=0.0)
@@ -109,8 +112,12 @@ def _eigenvectors(
         covariance += centred.T @ centred
     variance, vectors = np.linalg.eigh(covariance / n_rows)
     leading = slice(None, -n_components - 1, -1)
-    components = vectors.T[leading]
-    # the sign convention of scikit-learn: the largest entry of each axis is positive
+    return variance[leading], vectors.T[leading]
+
+
+def _with_signs(components: Array) -> Array:
+    """Make the largest entry of each axis positive, as scikit-learn does."""
     largest = np.abs(components).argmax(1)
     signs = np.sign(components[np.arange(len(components)), largest])
-    return variance[leading], components * signs[:, None]
+    flipped: Array = components * signs[:, None]
+    return flipped

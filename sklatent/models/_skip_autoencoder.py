@@ -69,18 +69,22 @@ class SkipAutoencoder(nn.Module):
         return rows
 
     def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Rebuild rows; with a generator (in training), through noise and cut codes."""
-        if generator is not None and self.noise > 0:
-            noise = torch.empty_like(x).normal_(generator=generator)
-            z = self.encoder(x + self.noise * noise)
-        else:
-            z = self.encoder(x)
+        """Rebuild rows from noisy ones; with a generator (in training), from cut codes too."""
+        z = self.encoder(self._noisy(x, generator))
         if self.full_share == 1.0:
             return {"x_hat": self.decoder(z)}
         if generator is not None:
             return {"x_hat": self.decoder(z * self._prefix_mask(z, generator))}
         errors = [squared_error(self.decoder(cut), x) for cut in prefixes(z)]
         return {"prefix_errors": torch.stack(errors), "full_share": z.new_tensor(self.full_share)}
+
+    def _noisy(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if self.noise == 0:
+            return x
+        if generator is None:
+            # validation rows carry the same noise at each check
+            generator = torch.Generator(device=x.device).manual_seed(0)
+        return x + self.noise * torch.empty_like(x).normal_(generator=generator)
 
     def _prefix_mask(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """Keep all of a share of the codes and a random prefix of the others."""

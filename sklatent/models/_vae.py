@@ -451,6 +451,10 @@ class VAETransformer(
         # the rows as they came: encoding and decoding would blur equal values
         self._marginals = fit_marginals(sampled, rows.take(chosen).values)
 
+    def _provisional(self, n_components: int) -> dict[str, Any]:
+        draws = normal_draws(self.n_importance_samples, n_components, seed=0)
+        return {"prior_": standard_normal(n_components), "_draws": draws}
+
     def _whitened(self, x: NDArray[Any]) -> NDArray[Any]:
         return self._run_on_codes("whitened_posterior", x)
 

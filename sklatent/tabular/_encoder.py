@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import _fit_context
+from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent.tabular._columns import affine_decode, affine_encode, column_moments, near_constant
 from sklatent.tabular._frames import FrameSchema, build_frame, frame_schema, is_frame
 from sklatent.tabular._rows import Rows, check_rows
@@ -102,7 +103,8 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X is empty or holds anything but finite numbers.
         """
-        return self._fit_rows(check_rows(self, X, reset=True))
+        with restored_on_error(self):
+            return self._fit_rows(check_rows(self, X, reset=True))
 
     def transform(self, X: Any) -> np.ndarray:
         """Encode rows.
@@ -227,6 +229,14 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self._frame is None:
             return values
         return build_frame(values, FrameSchema(**self._frame))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the state, stamped with the version of this library."""
+        return stamp(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a saved encoder."""
+        super().__setstate__(check_state(type(self).__name__, state))
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that float32 in gives float32 out."""
