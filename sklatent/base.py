@@ -272,7 +272,9 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         """How many checks a fit makes at most, where that is known beforehand."""
         searches = not isinstance(self.n_components, Integral)
         grows = budget.max_total_steps > budget.n_steps
-        if searches or grows or budget.validation == "cross":
+        # where PCA knows the validation rows, a second attempt may follow
+        repeats = budget.n_validation > 0 and self._start_on_all_rows
+        if searches or grows or repeats or budget.validation == "cross":
             return None
         return 0 if budget.validation == "skip" else -(-budget.n_steps // budget.check_every)
 
