@@ -115,7 +115,9 @@ def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array]]:
     levels = np.linspace(0, 1, N_KNOTS)
     for j in range(values.shape[1]):
         distinct, counts = np.unique(values[:, j], return_counts=True)
-        if len(distinct) <= N_KNOTS:
+        # few rows of a continuous column are few values too, but they hardly repeat
+        repeat = 2 * len(distinct) <= len(values) or np.array_equal(distinct, np.round(distinct))
+        if len(distinct) <= N_KNOTS and repeat:
             shares = np.cumsum(counts)[:-1] / len(values)
             source, target = np.quantile(sampled[:, j], shares), distinct
         else:

@@ -46,6 +46,7 @@ class SkipVAE(nn.Module):
     """
 
     code_scale: Tensor
+    decode_scale: Tensor
     start_log_variance: Tensor
     log_noise: Tensor
     noise_base: Tensor
@@ -67,6 +68,8 @@ class SkipVAE(nn.Module):
         self.encoder = ResidualMap(d, sizes, k, activation=activation, n_extra=k)
         self.decoder = ResidualMap(k, sizes[::-1], d, activation=activation, n_extra=0)
         self.register_buffer("code_scale", torch.ones(k))
+        # the posterior means of PPCA are shrunk: with two scales, codes and rows are PCA's
+        self.register_buffer("decode_scale", torch.ones(k))
         self.register_buffer("start_log_variance", torch.zeros(k))
         # variance of the rows about their decoded means: one number while training ...
         self.register_buffer("log_noise", torch.zeros(1))
@@ -101,7 +104,7 @@ class SkipVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of the rows given their codes, (n, n_features)."""
-        rows: Tensor = self.decoder(z / self.code_scale)
+        rows: Tensor = self.decoder(z / self.decode_scale)
         return rows
 
     def decode_whitened(self, z: Tensor) -> Tensor:
@@ -137,7 +140,7 @@ class SkipVAE(nn.Module):
 def evidence_loss(
     output: dict[str, Tensor], x: Tensor, progress: float, *, beta: float
 ) -> dict[str, Tensor]:
-    """Negative evidence lower bound in nats, one shared noise variance (sigma-VAE).
+    """Negative evidence lower bound in nats (at beta = 1), one shared noise variance (sigma-VAE).
 
     Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training with Calibrated Decoders",
     2021.
@@ -153,7 +156,11 @@ def measure_noise(module: Any, rows: RowSource) -> None:
     """Set the shared noise variance to what rows that are not trained on show."""
     squared = 0.0
     for x in rows.chunks():
-        errors = (x - module.decoder(module.infer(x)[0])) ** 2
+        mean, log_variance = module.infer(x)
+        # the same draws at each check
+        generator = torch.Generator(device=x.device).manual_seed(1)
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        errors = (x - module.decoder(mean + torch.exp(0.5 * log_variance) * noise)) ** 2
         squared += float((errors @ module.varying).sum())
     variance = squared / len(rows) / max(1.0, float(module.varying.sum()))
     module.log_noise.fill_(math.log(max(variance, float(module.noise_floor))))
@@ -178,7 +185,8 @@ def ppca_weights(axes: PrincipalAxes, n_varying: int) -> dict[str, NDArray[Any]]
         "decoder.linear.weight": (axes.components * gain[:, None]).T,
         "decoder.linear.bias": axes.mean,
         "decoder.residual_scale": np.sqrt(np.maximum(residual, max(0.01 * residual.mean(), floor))),
-        "code_scale": axes.scale,
+        "code_scale": variance / gain,
+        "decode_scale": gain,
         "start_log_variance": np.log(noise / variance),
         "log_noise": np.log([noise]),
         "noise_base": np.full(len(axes.mean), np.log(noise)),
@@ -203,9 +211,10 @@ class VAETransformer(
         an autoencoder explains this share of the variance of held-out rows; "auto" takes the
         last one that explains at least as much as an average column. Both cost about one
         further fit.
-    beta : float, default=1.0
-        Weight of the KL divergence; 1 is the evidence bound itself. Larger values trade
-        reconstruction for codes closer to the standard normal.
+    beta : float, default=0.5
+        Weight of the KL divergence. 1 is the evidence bound itself; the default gives up a little
+        of it for codes that rebuild rows nearly as well as an autoencoder's. Larger values bring
+        the codes closer to the standard normal.
     prior : {"gmm", "normal"}, default="gmm"
         Distribution of the codes for ``sample`` and ``score_samples``: a full-covariance mixture
         fitted to sampled codes after training, or N(0, I).
@@ -296,7 +305,8 @@ class VAETransformer(
 
     Notes
     -----
-    The noise has one shared variance in training, measured on the validation rows at each check;
+    The noise has one shared variance in training, measured on the validation rows at each check,
+    at one draw from each posterior;
     learned on training rows it would shrink as the net overfits. Afterwards ``score_samples``
     uses a variance per column that depends on the decoded mean. ``sample`` draws the noise from
     the residuals themselves (conditional quantiles per column, coupled by a Gaussian copula) and
@@ -342,7 +352,7 @@ class VAETransformer(
         self,
         n_components: int | float | Literal["auto"] = "auto",
         *,
-        beta: float = 1.0,
+        beta: float = 0.5,
         prior: Literal["gmm", "normal"] = "gmm",
         n_importance_samples: int = 128,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
@@ -442,6 +452,10 @@ class VAETransformer(
         valid = None if outcome.valid is None else _some_rows(outcome.valid, rng)
         scatter = measure_scatter(train, valid, lambda x: self._redraw(x, rng))
         if outcome.best_step > 0:
+            # a trained decoder expects posterior means as they are
+            weights = self.net_.weights()
+            scale = np.sqrt(weights["code_scale"] * weights["decode_scale"])
+            self.net_.update({"code_scale": scale, "decode_scale": scale})
             self.net_.update(variance_function(scatter, N_KNOTS))
         self._noise = scatter.noise()
         sampled = self._draw_uncalibrated(int(np.clip(4 * len(rows), 5000, 20_000)), rng)
