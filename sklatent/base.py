@@ -190,7 +190,12 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self._n_subtasks(budget))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        def run(make_spec: Callable[[RowSource], NetSpec], *, shorter: float = 1.0) -> FitOutcome:
+        def run(
+            make_spec: Callable[[RowSource], NetSpec],
+            *,
+            shorter: float = 1.0,
+            honest: bool = False,
+        ) -> FitOutcome:
             fit = FitContext(
                 make_spec=make_spec,
                 budget=budget if shorter == 1.0 else budget.shortened(shorter),
@@ -198,7 +203,8 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
                 weight_decay=self.weight_decay,
                 device=device,
                 seed=seed,
-                start_on_all=self._start_on_all_rows,
+                start_on_all=self._start_on_all_rows and not honest,
+                refit_start=not honest,
                 net_params=self.net_params,
                 watch=self._watcher(context, X, y),
                 verbose=int(self.verbose),

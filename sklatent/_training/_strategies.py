@@ -41,6 +41,8 @@ class FitContext:
     start_on_all : bool
         Whether the start is fitted to all rows or, so that what is measured on the validation
         rows is honest, to the others only.
+    refit_start : bool
+        Whether a start that is kept is fitted to the validation rows as well.
     net_params : mapping or None
         Passed on to skorch.
     watch : callable or None
@@ -57,6 +59,7 @@ class FitContext:
     seed: int
     guard: float = 1.0
     start_on_all: bool = True
+    refit_start: bool = True
     net_params: Mapping[str, Any] | None = None
     watch: Callable[[LatentNet, dict[str, float]], bool] | None = None
     verbose: int = 0
@@ -156,7 +159,9 @@ def _fit_held_out(
             context.train(honest, train, valid)
             if _improve(honest, valid, context.guard):
                 return _outcome(honest, context, valid, honest.candidates()[1].step)
-    return _keep_start(rows, context, net)
+    if context.refit_start:
+        return _keep_start(rows, context, net)
+    return replace(_keep_start(train, context, net), valid=valid)
 
 
 def _improve(net: LatentNet, valid: RowSource, guard: float) -> bool:
