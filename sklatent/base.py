@@ -31,12 +31,13 @@ from sklatent._training import (
     plan_budget,
     resolve_device,
     row_source,
+    uninterrupted,
 )
 from sklatent._utils._params import Interval, RealNotInt, StrOptions, _fit_context
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent._utils.validation import check_codes, check_hidden_layer_sizes
 from sklatent.nn import ACTIVATIONS
-from sklatent.tabular import Rows, TabularEncoder, check_rows
+from sklatent.tabular import Rows, TabularEncoder, check_rows, with_index_of
 
 # Rows drawn at a time: bounds the memory of a large sample.
 DRAW_ROWS = 10_000
@@ -145,8 +146,9 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         y : None
             Ignored; part of scikit-learn's interface.
         X_val : array-like or DataFrame of shape (n_val, n_features), default=None
-            Rows on which training is validated and stopped. By default a part of ``X`` is held
-            out. Metadata routing brings it through a Pipeline, transformed on the way, with
+            Rows on which training is validated and stopped, whatever ``early_stopping`` and
+            the number of rows say. By default a part of ``X`` is held out. Metadata routing
+            brings it through a Pipeline, transformed on the way, with
             ``Pipeline(..., transform_input=["X_val"])``.
 
         Returns
@@ -175,48 +177,76 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, X_val: Any) -> bool:
         check_hidden_layer_sizes(self.hidden_layer_sizes)
-        continued: LatentNet | None = None
-        if self.warm_start and hasattr(self, "net_"):
-            continued = self.net_
+        continued = self._continued()
+        if continued is None:
+            self._forget()
         rows = check_rows(self, X, reset=continued is None, min_rows=2)
         held_out = None if X_val is None else check_rows(self, X_val, reset=False)
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if continued is None:
-            self.table_ = TabularEncoder(standardize=self.standardize)._fit_rows(rows)
+            self.table_ = self._make_table()._fit_rows(rows, common_scale=not self.standardize)
         train = self._source(rows, device)
         valid = None if held_out is None else self._source(held_out, device)
         budget = self._plan(len(rows), valid is not None, continued is not None)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(budget))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
+        ended = {"stopped": False, "interrupted": False}
+
         def run(
-            make_spec: Callable[[RowSource], NetSpec],
-            *,
-            shorter: float = 1.0,
-            honest: bool = False,
+            make_spec: Callable[[RowSource], NetSpec], *, search: float | None = None
         ) -> FitOutcome:
+            """Train; ``search`` is the share of the steps of a search on rows held out."""
             fit = FitContext(
                 make_spec=make_spec,
-                budget=budget if shorter == 1.0 else budget.shortened(shorter),
+                budget=budget if search is None else budget.for_search(search),
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 device=device,
                 seed=seed,
-                start_on_all=self._start_on_all_rows and not honest,
-                refit_start=not honest,
+                start_on_all=self._start_on_all_rows and search is None,
+                refit_start=search is None,
                 net_params=self.net_params,
                 watch=self._watcher(context, X, y),
                 verbose=int(self.verbose),
+                **ended,
             )
-            return fit_net(train, valid, fit)
+            outcome = fit_net(train, valid, fit)
+            ended.update(stopped=fit.stopped, interrupted=fit.interrupted)
+            return outcome
 
         k = self._choose_n_components(train, run, seed) if continued is None else self.n_components_
         outcome = run(lambda part: self._spec(part, k, seed, continued))
         self._keep(outcome, k)
-        self._after_training(rows, train, outcome, seed)
+        interrupted = uninterrupted(lambda: self._after_training(rows, train, outcome, seed))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
-        return outcome.interrupted
+        return interrupted or ended["interrupted"]
+
+    def _make_table(self) -> TabularEncoder:
+        """Make the front through which rows come in and go out."""
+        return TabularEncoder(standardize=self.standardize)
+
+    def _continued(self) -> LatentNet | None:
+        """Return the net that a warm start goes on with."""
+        if not self.warm_start or not hasattr(self, "net_"):
+            return None
+        changed = self.standardize != self.table_.standardize
+        if isinstance(self.n_components, Integral):
+            changed = changed or self.n_components != self.n_components_
+        if changed:
+            raise ValueError(
+                f"warm_start=True goes on with the fitted net, which has n_components="
+                f"{self.n_components_} and standardize={self.table_.standardize}. Set "
+                "warm_start=False to start again."
+            )
+        net: LatentNet = self.net_
+        return net
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit has set, which a failed one brings back."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
     def _source(self, rows: Rows, device: Any) -> RowSource:
         def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
@@ -279,7 +309,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         searches = not isinstance(self.n_components, Integral)
         grows = budget.max_total_steps > budget.n_steps
         # where PCA knows the validation rows, a second attempt may follow
-        repeats = budget.n_validation > 0 and self._start_on_all_rows
+        repeats = budget.validation == "holdout" and self._start_on_all_rows
         if searches or grows or repeats or budget.validation == "cross":
             return None
         return 0 if budget.validation == "skip" else -(-budget.n_steps // budget.check_every)
@@ -381,7 +411,7 @@ class DecoderMixin:
         -------
         X : array or DataFrame of shape (n_samples, n_features)
             Rows in the container, column order and dtypes that ``fit`` saw; an array is float64
-            or float32, as ``Z`` is.
+            or float32, as ``Z`` is. A pandas frame has the index of ``Z`` where that has one.
 
         Raises
         ------
@@ -390,7 +420,7 @@ class DecoderMixin:
         """
         check_is_fitted(self)
         codes = check_codes(self, Z, self.get_feature_names_out())
-        return self.table_._decode(self._run_on_codes("decode", codes))
+        return with_index_of(self.table_._decode(self._run_on_codes("decode", codes)), Z)
 
 
 class SamplerMixin:

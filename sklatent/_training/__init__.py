@@ -4,7 +4,7 @@ from sklatent._training._answers import Verb
 from sklatent._training._budget import Budget, plan_budget
 from sklatent._training._net import LatentNet, NetSpec, resolve_device
 from sklatent._training._rows import RowSource, row_source
-from sklatent._training._strategies import FitContext, FitOutcome, fit_net
+from sklatent._training._strategies import FitContext, FitOutcome, fit_net, uninterrupted
 
 __all__ = [
     "Budget",
@@ -18,4 +18,5 @@ __all__ = [
     "plan_budget",
     "resolve_device",
     "row_source",
+    "uninterrupted",
 ]

@@ -36,7 +36,7 @@ class Budget:
         Where validation rows come from; "none" trains on all rows to the end, "skip" does not
         train.
     n_validation : int
-        Rows of the internal held-out part (0 unless ``validation="holdout"``).
+        Rows of the held-out part, where it is taken from the training rows.
     """
 
     batch_size: int
@@ -53,10 +53,10 @@ class Budget:
         """Steps between two looks at the validation rows."""
         return max(1, self.n_steps // self.n_checks)
 
-    def shortened(self, share: float) -> "Budget":
-        """Return one cycle of a share of the steps, without further cycles."""
+    def for_search(self, share: float) -> "Budget":
+        """Return one cycle of a share of the steps, with rows held out in any case."""
         n_steps = max(1, round(share * self.n_steps))
-        return replace(self, n_steps=n_steps, max_total_steps=n_steps)
+        return replace(self, n_steps=n_steps, max_total_steps=n_steps, validation="holdout")
 
 
 def _validation_mode(
@@ -102,10 +102,8 @@ def plan_budget(
         max_total_steps = max(n_steps, passes) if validation == "holdout" else n_steps
     else:
         n_steps = max_total_steps = max_steps
-    n_validation = 0
-    if validation == "holdout" and not has_validation:
-        most = max(1000, min(n_rows // 100, 10_000))
-        n_validation = min(max(1, math.ceil(validation_fraction * n_rows)), most, n_rows - 2)
+    most = max(1000, min(n_rows // 100, 10_000))
+    n_validation = min(max(1, math.ceil(validation_fraction * n_rows)), most, n_rows - 2)
     return Budget(
         batch_size=min(size, n_rows),
         n_steps=n_steps,

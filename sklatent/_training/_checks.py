@@ -89,14 +89,18 @@ class Checks(Callback):
         self.losses_: list[Tensor] = []
         self.waited_ = 0
         self.impatient_ = True
-        if net.valid_rows_ is not None:
+        if net.valid_rows_ is None:
+            net.refresh(net.noise_rows_)
+        else:
             self._compare(net, net.row_losses(net.valid_rows_))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Compare the weights with the best so far."""
         record = net.history[-1]
         self._refuse_divergence(net, record["train_loss"])
-        if net.valid_rows_ is not None:
+        if net.valid_rows_ is None:
+            net.refresh(net.noise_rows_)
+        else:
             losses = net.row_losses(net.valid_rows_)
             net.history.record("valid_loss", float(losses.mean()))
             self._compare(net, losses)

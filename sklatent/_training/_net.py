@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from sklatent._training._answers import Verb, run_in_chunks, torch_dtype
@@ -22,8 +22,27 @@ from sklatent._training._seeding import seeded_construction, seeded_generator
 
 Weights = dict[str, NDArray[Any]]
 WARM_UP = 0.1
+# Training rows on which noise is measured where there are no validation rows.
+MAX_NOISE_ROWS = 5000
 # A further, twice as long cycle must have gained this share of everything gained so far.
 GROWTH = 0.01
+# Parameters of skorch's net that have no effect here, because batches, checks and splits are ours.
+RESERVED = frozenset(
+    {
+        "batch_size",
+        "criterion",
+        "dataset",
+        "device",
+        "iterator_train",
+        "iterator_valid",
+        "max_epochs",
+        "module",
+        "optimizer__param_groups",
+        "seed",
+        "train_split",
+        "warm_start",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +99,12 @@ def resolve_device(device: str, *, missing_ok: bool = False) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
-    except (RuntimeError, AssertionError) as error:  # torch raises either, by how it was built
+        torch.empty(1, device=resolved).cpu()
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+    ) as error:  # torch raises either, by how it was built
         if missing_ok:
             return torch.device("cpu")
         raise ValueError(
@@ -124,7 +147,14 @@ class LatentNet(NeuralNet):
     ) -> "LatentNet":
         """Configure the net for a model; ``net_params`` are skorch's and win."""
         given = dict(net_params or {})
-        params: dict[str, Any] = {"lr": learning_rate, "verbose": 0, "device": device}
+        reserved = sorted(key for key in given if key in RESERVED or key.startswith("module__"))
+        if reserved:
+            raise ValueError(
+                f"net_params may not hold {reserved}: these are set by the parameters of the "
+                "estimator."
+            )
+        rate = given.get("lr", learning_rate)
+        params: dict[str, Any] = {"lr": rate, "verbose": 0, "device": device}
         if "optimizer" not in given:
             params |= {
                 "optimizer": torch.optim.AdamW,
@@ -133,7 +163,7 @@ class LatentNet(NeuralNet):
                 "optimizer__weight_decay": weight_decay,
             }
         params["optimizer__param_groups"] = [
-            (pattern, {"lr": 0.3 * learning_rate, "weight_decay": 0.0}) for pattern in spec.slow
+            (pattern, {"lr": 0.3 * rate, "weight_decay": 0.0}) for pattern in spec.slow
         ]
         params |= {f"module__{key}": value for key, value in spec.module_params.items()}
         net = cls(spec.module, criterion=spec.criterion, seed=seed, **(params | given))
@@ -150,10 +180,23 @@ class LatentNet(NeuralNet):
     def _default_callbacks(self) -> list[Any]:
         return []  # the stock ones print and record per batch
 
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Tell the callbacks; skorch's early stopping ends the training, not the program."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if isinstance(callback, EarlyStopping):  # this is how it asks to stop
+                    raise StopTraining from interrupt
+                raise
+
     def initialize_module(self) -> "LatentNet":
         """Build the module from the seed and load the weights it starts from."""
         with seeded_construction(self.seed):
             super().initialize_module()
+        # whatever torch's default dtype is, rows are float32
+        self.module_.float()
         load_weights(self.module_, self.start_)
         return self
 
@@ -242,12 +285,15 @@ class LatentNet(NeuralNet):
         """
         self.initialize()
         self.valid_rows_ = valid
+        some = np.linspace(0, len(rows) - 1, min(len(rows), MAX_NOISE_ROWS)).astype(np.intp)
+        self.noise_rows_ = rows.subset(some)
         self.generator_ = seeded_generator(self.seed, rows.device)
         self.n_steps_ = self.n_cycles_ = 0
         self.interrupted_ = False
         self.parameters_ = [p for _, p in self.get_all_learnable_params()]
         self.checks_ = Checks(budget.patience, budget.tol, keep_rows, stop_at, on_check, verbose)
-        self.callbacks_.append(("checks", self.checks_.initialize()))
+        # first, so that the callbacks of others find the losses of the validation rows
+        self.callbacks_.insert(0, ("checks", self.checks_.initialize()))
         batches = TensorBatches(rows, budget.batch_size, budget.check_every, self.generator_)
         try:
             self.notify("on_train_begin", X=rows, y=None)
@@ -387,6 +433,8 @@ class LatentNet(NeuralNet):
         net._initialize_module()
         if any(value.dtype == np.float64 for value in state["weights"].values()):
             net.module_ = net.module_.to(torch_dtype(np.dtype(np.float64), device))
+        if missing := set(net.module_.state_dict()) - set(state["weights"]):
+            raise ValueError(f"The saved weights lack {sorted(missing)}.")
         load_weights(net.module_, state["weights"])
         net.module_.eval().requires_grad_(False)
         # by precision; only the first is saved, the others are made when they are asked for
@@ -399,6 +447,9 @@ def load_weights(module: torch.nn.Module, weights: Weights) -> None:
     """Copy arrays into the parameters and buffers of these names."""
     own = module.state_dict()
     for name, value in weights.items():
+        if name not in own or own[name].shape != value.shape:
+            expected = tuple(own[name].shape) if name in own else "no such weights"
+            raise ValueError(f"Weights {name!r} have shape {value.shape}; expected {expected}.")
         own[name].copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 

@@ -16,6 +16,8 @@ N_FOLDS = 4
 # The start looks so much better on rows it was fitted to than on others that comparing with it
 # there says nothing.
 OPTIMISM = 1.3
+# Standard errors by which training must beat its start to replace it.
+GUARD = 1.0
 # Shares of the update that are tried on the validation rows, beside all of it.
 SHRINKAGE = (0.75, 0.5, 0.25)
 
@@ -36,8 +38,6 @@ class FitContext:
         Where to train.
     seed : int
         Seed of everything random in the fit.
-    guard : float
-        Standard errors by which training must beat its start to replace it.
     start_on_all : bool
         Whether the start is fitted to all rows or, so that what is measured on the validation
         rows is honest, to the others only.
@@ -49,6 +49,9 @@ class FitContext:
         Called with the record of each check; a true answer stops the fit.
     verbose : int
         If positive, checks are logged.
+    stopped, interrupted : bool
+        Whether a callback or a KeyboardInterrupt ended the fit; True beforehand where an earlier
+        training of the same fit was ended.
     """
 
     make_spec: Callable[[RowSource], NetSpec]
@@ -57,14 +60,21 @@ class FitContext:
     weight_decay: float
     device: torch.device
     seed: int
-    guard: float = 1.0
     start_on_all: bool = True
     refit_start: bool = True
     net_params: Mapping[str, Any] | None = None
     watch: Callable[[LatentNet, dict[str, float]], bool] | None = None
     verbose: int = 0
-    stopped: bool = field(default=False, init=False)
-    interrupted: bool = field(default=False, init=False)
+    stopped: bool = False
+    interrupted: bool = False
+    _specs: dict[int, tuple[RowSource, NetSpec]] = field(default_factory=dict, init=False)
+
+    def spec(self, rows: RowSource) -> NetSpec:
+        """Make the spec of these rows, once."""
+        if id(rows) not in self._specs:
+            # the rows are kept as well, so that no others get their id
+            self._specs[id(rows)] = rows, self.make_spec(rows)
+        return self._specs[id(rows)][1]
 
     @property
     def ended(self) -> bool:
@@ -128,13 +138,14 @@ class FitOutcome:
 def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> FitOutcome:
     """Fit a net on rows, with validation as the budget says."""
     validation = context.budget.validation
+    if context.ended:
+        return _keep_start(rows, context, None)
     if validation == "cross":
         return _fit_cross_validated(rows, context)
     if validation == "skip":
         return _keep_start(rows, context, None)
     if validation == "none":
-        net = context.train(context.new_net(context.make_spec(rows)), rows, None)
-        net.refresh(rows)
+        net = context.train(context.new_net(context.spec(rows)), rows, None)
         return _outcome(net, context, None, net.n_steps_)
     if valid is not None:
         return _fit_held_out(rows, rows, valid, context)
@@ -146,25 +157,46 @@ def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> Fi
 def _fit_held_out(
     rows: RowSource, train: RowSource, valid: RowSource, context: FitContext
 ) -> FitOutcome:
-    spec = context.make_spec(rows if context.start_on_all else train)
+    spec = context.spec(rows if context.start_on_all else train)
     net = context.train(context.new_net(spec), train, valid)
     start, best = net.candidates()
-    if not spec.from_pca or _improve(net, valid, context.guard):
+    if not spec.from_pca:
+        return _outcome(net, context, valid, best.step)
+    better: list[bool] = []
+    if uninterrupted(lambda: better.append(_improve(net, valid))):
+        context.interrupted = True
+    if better[-1]:
         return _outcome(net, context, valid, best.step)
     if context.start_on_all and train is not rows and not context.ended:
-        honest = context.new_net(context.make_spec(train))
+        honest = context.new_net(context.spec(train))
         honest.initialize()
         there = float(honest.row_losses(valid).mean()) * honest.unit
         if there > OPTIMISM * start.loss * net.unit:
             context.train(honest, train, valid)
-            if _improve(honest, valid, context.guard):
+            if _improve(honest, valid):
                 return _outcome(honest, context, valid, honest.candidates()[1].step)
     if context.refit_start:
         return _keep_start(rows, context, net)
     return replace(_keep_start(train, context, net), valid=valid)
 
 
-def _improve(net: LatentNet, valid: RowSource, guard: float) -> bool:
+def uninterrupted(finish: Callable[[], None]) -> bool:
+    """Do what is short and follows a finished training; once more if interrupted.
+
+    Returns
+    -------
+    bool
+        Whether a KeyboardInterrupt came.
+    """
+    try:
+        finish()
+    except KeyboardInterrupt:
+        finish()
+        return True
+    return False
+
+
+def _improve(net: LatentNet, valid: RowSource) -> bool:
     """Choose how much of the update to keep; False if the start is not clearly worse."""
     start, best = net.candidates()
     if best.step == 0:
@@ -180,16 +212,16 @@ def _improve(net: LatentNet, valid: RowSource, guard: float) -> bool:
     if best_keep < 1.0:
         net.rewind(best_keep)
         net.refresh(valid)
-    return clearly_lower(best_rows, start.rows, guard)
+    return clearly_lower(best_rows, start.rows)
 
 
-def clearly_lower(losses: Tensor, reference: Tensor, guard: float) -> bool:
-    """Whether paired losses lie below the reference by ``guard`` standard errors of the mean."""
+def clearly_lower(losses: Tensor, reference: Tensor) -> bool:
+    """Whether paired losses lie below the reference by more than chance."""
     gain = reference - losses
     if len(gain) < 2:
         return bool(gain.mean() > 0)
     error = gain.std() / len(gain) ** 0.5
-    return bool(gain.mean() > guard * error)
+    return bool(gain.mean() > GUARD * error)
 
 
 def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
@@ -200,7 +232,7 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
     steps: list[int] = []
     for fold in np.array_split(order, N_FOLDS):
         rest = rows.subset(np.setdiff1d(order, fold))
-        net = context.new_net(context.make_spec(rest))
+        net = context.new_net(context.spec(rest))
         context.train(net, rest, rows.subset(fold), budget=patient, keep_rows=True)
         if context.ended:
             return _keep_start(rows, context, net)
@@ -208,15 +240,15 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
         steps = [0, *(int(record["step"]) for record in net.history)]
     pooled = torch.cat(curves, dim=1)
     best = int(pooled.mean(1).argmin())
-    if best == 0 or not clearly_lower(pooled[best], pooled[0], context.guard):
+    if best == 0 or not clearly_lower(pooled[best], pooled[0]):
         return _keep_start(rows, context, net)
-    net = context.train(context.new_net(context.make_spec(rows)), rows, None, stop_at=steps[best])
+    net = context.train(context.new_net(context.spec(rows)), rows, None, stop_at=steps[best])
     return _outcome(net, context, None, net.n_steps_)
 
 
 def _keep_start(rows: RowSource, context: FitContext, tried: LatentNet | None) -> FitOutcome:
     """Return the start from all rows; the history is that of the training that was in vain."""
-    net = context.new_net(context.make_spec(rows))
+    net = context.new_net(context.spec(rows))
     net.initialize()
     net.rewind(0.0)
     history = [] if tried is None else _records(tried)

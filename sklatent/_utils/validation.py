@@ -19,7 +19,11 @@ def check_hidden_layer_sizes(sizes: Any) -> None:
     InvalidParameterError
         In scikit-learn's words.
     """
-    if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+    one_dimensional = isinstance(sizes, tuple | list | np.ndarray) and np.ndim(sizes) == 1
+    if not one_dimensional or not all(
+        isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= 1
+        for size in sizes
+    ):
         raise InvalidParameterError(
             "The 'hidden_layer_sizes' parameter must be a tuple of ints in the range [1, inf). "
             f"Got {sizes!r} instead."

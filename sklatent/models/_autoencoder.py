@@ -87,7 +87,8 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
     n_components_ : int
         Width of the latent space.
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Share of the variance of held-out rows that each component adds; only if ``ordered``.
+        Share of the variance that each component adds; only if ``ordered``. On the validation
+        rows, or on the training rows where none were held out or PCA was kept.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -202,6 +203,7 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
             init=self.init,
             noise=self.noise,
             full_share=ORDERED_SHARE if self.ordered else 1.0,
+            scale=self.table_.unit_,
             seed=seed,
         )
 
@@ -231,11 +233,11 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
-        varying = ~self.table_.constant_
+        varying = self.table_.varying_
         squared = total = 0.0
         for start in range(0, len(rows), 8192):
             part = rows.take(slice(start, start + 8192))
-            x = self.table_._encode(part)
+            x = self.table_._encode(part).astype(np.float64, copy=False)
             x_hat = self._run_on_codes("decode", self._run("encode", part))
             squared += float(((x - x_hat)[:, varying] ** 2).sum(dtype=np.float64))
             total += float((x[:, varying] ** 2).sum(dtype=np.float64))

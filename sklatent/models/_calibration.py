@@ -9,8 +9,8 @@ from scipy.special import ndtr, ndtri
 Array = NDArray[np.floating]
 
 N_BINS = 10
-N_LEVELS = 33
-N_KNOTS = 129
+N_LEVELS = 25
+N_KNOTS = 97
 MAX_CORRELATED = 128
 
 
@@ -94,7 +94,7 @@ def add_residual_noise(
     return rows
 
 
-def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array]]:
+def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array, bool]]:
     """Fit a monotone map per column from what the model samples to what the table holds.
 
     Parameters
@@ -106,32 +106,38 @@ def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array]]:
 
     Returns
     -------
-    list of (ndarray, ndarray)
-        For each column the knots of the map. A column with few distinct values has one threshold
-        less than values and is mapped to these values exactly; another is interpolated between
-        quantiles.
+    list of (ndarray, ndarray, bool)
+        For each column the knots of the map, and whether all its values are whole. A column with
+        few distinct values has one threshold less than values and is mapped to these values
+        exactly; another is interpolated between quantiles.
     """
     maps = []
-    levels = np.linspace(0, 1, N_KNOTS)
     for j in range(values.shape[1]):
         distinct, counts = np.unique(values[:, j], return_counts=True)
+        whole = np.array_equal(distinct, np.round(distinct))
         # few rows of a continuous column are few values too, but they hardly repeat
-        repeat = 2 * len(distinct) <= len(values) or np.array_equal(distinct, np.round(distinct))
-        if len(distinct) <= N_KNOTS and repeat:
+        if len(distinct) <= N_KNOTS and (whole or 2 * len(distinct) <= len(values)):
             shares = np.cumsum(counts)[:-1] / len(values)
             source, target = np.quantile(sampled[:, j], shares), distinct
         else:
-            source, target = (np.quantile(part[:, j], levels) for part in (sampled, values))
-        maps.append((source.astype(np.float32), target))
+            source, target = (np.quantile(part[:, j], _levels()) for part in (sampled, values))
+        maps.append((source, target, whole))
     return maps
 
 
-def match_marginals(rows: Array, maps: list[tuple[Array, Array]]) -> Array:
+def _levels() -> Array:
+    """Levels of the quantiles, denser in the tails, where a column may reach far."""
+    tail = 0.5 ** np.arange(8, 13)
+    return np.unique(np.concatenate([np.linspace(0, 1, N_KNOTS - 2 * len(tail)), tail, 1 - tail]))
+
+
+def match_marginals(rows: Array, maps: list[tuple[Array, Array, bool]]) -> Array:
     """Map each column of sampled rows to its training marginal."""
     matched = np.empty(rows.shape)
-    for j, (source, target) in enumerate(maps):
+    for j, (source, target, whole) in enumerate(maps):
         if len(target) == len(source) + 1:
             matched[:, j] = target[np.searchsorted(source, rows[:, j], side="left")]
         else:
-            matched[:, j] = np.interp(rows[:, j], source, target)
+            mapped = np.interp(rows[:, j], source, target)
+            matched[:, j] = np.round(mapped) if whole else mapped
     return matched

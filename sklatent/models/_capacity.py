@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from sklatent._training import FitOutcome, RowSource
 from sklatent.models._principal import PrincipalAxes, principal_axes
@@ -21,6 +22,8 @@ MAX_AUTO = 16
 # Share of the rows whose codes are not cut in the search; fewer than in an ordered model,
 # because here the prefixes are what counts.
 FULL_SHARE = 0.2
+# Confidence with which a component must explain more than noise would.
+CONFIDENCE = 0.9998
 # Steps of the search as a share of the first cycle of the fit.
 SHORTER = 0.75
 
@@ -45,12 +48,11 @@ class CapacityMixin:
                     init="pca",
                     noise=0.0,
                     full_share=FULL_SHARE,
+                    scale=1.0,
                     seed=seed,
                 ),
                 # the elbow of the curve shows before its last digit
-                shorter=SHORTER,
-                # axes fitted to the validation rows would explain their noise
-                honest=True,
+                search=SHORTER,
             )
 
         share = None if self.n_components == "auto" else float(self.n_components)
@@ -67,9 +69,9 @@ def search_width(
     """Find the number of components that rows need.
 
     An ordered autoencoder gives the error of every number of components at once. A share takes
-    the fewest that explain it. None takes the last component that explains at least as much as
-    an average column: Kaiser's rule, on a nonlinear curve. Noise, which spreads over all columns,
-    never does.
+    the fewest that explain it. None takes the last component that explains clearly more than an
+    average column: Kaiser's rule, on a nonlinear curve. Noise, which spreads over all columns,
+    does not.
 
     Parameters
     ----------
@@ -87,29 +89,30 @@ def search_width(
     Returns
     -------
     int
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the search is interrupted: there is no model yet.
     """
     most = min(len(rows), n_columns)
     least = 2 if n_columns >= 3 else 1
     if share is None and most - 1 <= least:
         return max(1, most - 1)
-    axes = principal_axes(rows.arrays, len(rows), most, seed)
-    by_pca = _by_pca(axes, share, len(rows), n_columns)
-    if len(rows) < MIN_ROWS:
-        return min(by_pca, most) if share else int(np.clip(by_pca, least, most - 1))
-    outcome = train_ordered(min(most, MAX_AUTO if share is None else by_pca + 1))
-    if outcome.interrupted:
-        raise KeyboardInterrupt
+    widest = min(most, MAX_AUTO)
+    if share is not None or len(rows) < MIN_ROWS:
+        axes = principal_axes(rows.arrays, len(rows), most, seed)
+        by_pca = _by_pca(axes, share, len(rows), n_columns)
+        if len(rows) < MIN_ROWS:
+            return min(by_pca, most) if share else int(np.clip(by_pca, least, most - 1))
+        widest = min(most, by_pca + 1)
+    outcome = train_ordered(widest)
     curve = prefix_errors(outcome, rows)
+    if curve[0] <= 0:
+        return 1
     if share is not None:
         reached = np.flatnonzero(1.0 - curve / curve[0] >= share)
         return int(reached[0]) if len(reached) else len(curve) - 1
     gains = curve[:-1] - curve[1:]
-    worthwhile = np.flatnonzero(gains >= curve[0] / n_columns)
+    # a component of pure noise explains an average column, give or take its sampling error
+    n_valid = len(rows if outcome.valid is None else outcome.valid)
+    least_gain = chi2.ppf(CONFIDENCE, n_valid) / n_valid * curve[0] / n_columns
+    worthwhile = np.flatnonzero(gains >= least_gain)
     last = int(worthwhile[-1]) + 1 if len(worthwhile) else 0
     return int(np.clip(last, least, most - 1))
 

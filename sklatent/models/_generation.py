@@ -81,7 +81,8 @@ def variance_function(scatter: Scatter, n_knots: int) -> dict[str, NDArray[Any]]
     decoded, squared = scatter.decoded, scatter.residual**2
     overall = squared.mean(0)
     low, high = np.quantile(decoded, [0.02, 0.98], axis=0)
-    gap = np.maximum((high - low) / (n_knots - 1), 1e-9)
+    tiny = 1e-6 * np.sqrt(overall) + 1e-300
+    gap = np.maximum(high - low, tiny) / (n_knots - 1)
     knots = low + gap * np.arange(n_knots)[:, None]
     position = np.clip((decoded - low) / gap, 0, n_knots - 1)
     log_variance = np.empty_like(knots)
@@ -91,7 +92,7 @@ def variance_function(scatter: Scatter, n_knots: int) -> dict[str, NDArray[Any]]
         variance = seen / (near.sum(0) + SHRINKAGE_ROWS)
         log_variance[b] = np.log(np.maximum(variance + NOISE_FLOOR * overall.mean(), 1e-30))
     slope = np.diff(log_variance, axis=0) / gap
-    flat = high - low < 1e-6
+    flat = high - low < tiny
     slope[:, flat] = 0.0
     bends = np.diff(np.pad(slope, ((1, 1), (0, 0))), axis=0)
     base = np.where(

@@ -51,7 +51,7 @@ def principal_axes(
     n_rows : int
         Number of rows.
     n_components : int
-        Number of axes, at most ``min(n_rows, n_features)``.
+        Number of axes, at most ``n_features``; beyond the rank they are arbitrary.
     seed : int
         For the randomized solver, used where both numbers are in the thousands.
 
@@ -63,7 +63,7 @@ def principal_axes(
     n_features = len(mean)
     if n_features > MAX_COLUMNS_COVARIANCE and n_rows > MAX_COLUMNS_COVARIANCE:
         X = np.concatenate(list(chunks()))
-        pca = PCA(n_components, svd_solver="randomized", random_state=seed).fit(X)
+        pca = PCA(min(n_components, n_rows), svd_solver="randomized", random_state=seed).fit(X)
         # PCA divides by n - 1, the scaling of the columns by n
         variance = pca.explained_variance_ * (n_rows - 1) / n_rows
         components = pca.components_
@@ -73,7 +73,7 @@ def principal_axes(
         variance, components = (values**2 / n_rows)[:n_components], vectors[:n_components]
     else:
         variance, components = _eigenvectors(chunks(), mean, n_rows, n_components)
-    components = _with_signs(components)
+    components, variance = _completed(_with_signs(components), variance, n_components)
     explained = np.einsum("k,kj->j", variance, components**2)
     scale = np.sqrt(np.maximum(variance, 0.0))
     floor = 1e-6 * scale.max(initial=0.0)
@@ -113,6 +113,17 @@ def _eigenvectors(
     variance, vectors = np.linalg.eigh(covariance / n_rows)
     leading = slice(None, -n_components - 1, -1)
     return variance[leading], vectors.T[leading]
+
+
+def _completed(components: Array, variance: Array, n_components: int) -> tuple[Array, Array]:
+    """Add orthonormal axes of no variance where the rows span fewer than are asked for."""
+    found, n_features = components.shape
+    missing = n_components - found
+    if missing <= 0:
+        return components, variance
+    fill = np.random.RandomState(0).standard_normal((missing, n_features))
+    basis = np.linalg.qr(np.concatenate([components, fill]).T)[0].T
+    return np.concatenate([components, basis[found:]]), np.pad(variance, (0, missing))
 
 
 def _with_signs(components: Array) -> Array:

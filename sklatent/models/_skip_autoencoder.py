@@ -1,5 +1,6 @@
 """The module that starts as PCA and learns what bends; shared by the latent models."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -95,10 +96,11 @@ class SkipAutoencoder(nn.Module):
         return (torch.arange(k, device=z.device) < length[:, None]).to(z.dtype)
 
 
-def prefixes(z: Tensor) -> list[Tensor]:
+def prefixes(z: Tensor) -> Iterator[Tensor]:
     """Cut codes after each component in turn, the shortest first."""
     position = torch.arange(z.shape[1], device=z.device)
-    return [z * (position <= j) for j in range(z.shape[1])]
+    for j in range(z.shape[1]):
+        yield z * (position <= j)
 
 
 def reconstruction_loss(
@@ -140,14 +142,20 @@ def autoencoder_spec(
     init: str,
     noise: float,
     full_share: float,
+    scale: float,
     seed: int,
 ) -> NetSpec:
-    """Describe the autoencoder that starts from these rows."""
+    """Describe the autoencoder that starts from these rows.
+
+    ``scale`` is what one in the rows stands for in the units of X, in which ``noise`` is given
+    and codes are answered.
+    """
     axes = principal_axes(rows.arrays, len(rows), n_components, seed)
     weights = pca_weights(axes)
     if init == "random":
         # the unit of the errors still comes from the rows
         weights = {"decoder.residual_scale": weights["decoder.residual_scale"]}
+    weights["code_scale"] = weights.get("code_scale", np.ones(n_components)) * scale
     unit = loss_unit(axes)
     return NetSpec(
         module=SkipAutoencoder,
@@ -156,7 +164,7 @@ def autoencoder_spec(
             "n_components": n_components,
             "hidden_layer_sizes": hidden_layer_sizes,
             "activation": activation,
-            "noise": noise,
+            "noise": noise / scale,
             "full_share": full_share,
         },
         criterion=reconstruction_loss,

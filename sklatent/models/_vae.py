@@ -175,7 +175,8 @@ def ppca_weights(axes: PrincipalAxes, n_varying: int) -> dict[str, NDArray[Any]]
     k = len(axes.scale)
     floor = 1e-4 * axes.total_variance / max(1, n_varying)
     noise = max(axes.residual_variance.sum() / max(1, n_varying - k), floor, 1e-30)
-    variance = np.maximum(axes.scale**2, 1.02 * noise)
+    explained = axes.scale**2 if axes.total_variance > 0 else 0.0 * axes.scale
+    variance = np.maximum(explained, 1.02 * noise)
     gain = np.sqrt(variance - noise)
     encoder = axes.components * (gain / variance)[:, None]
     residual = axes.residual_variance
@@ -201,8 +202,8 @@ class VAETransformer(
 
     A row is the decoded mean of its code plus noise, ``x = b + z V + r * g(asinh(z)) + e``; the
     encoder gives a Gaussian over codes whose mean is ``transform``. Training maximizes the
-    evidence lower bound and starts at probabilistic PCA. Afterwards a Gaussian mixture is fitted
-    to the codes, so that ``sample`` draws from where rows lie.
+    evidence lower bound, its KL term times ``beta``, and starts at probabilistic PCA. Afterwards a
+    Gaussian mixture is fitted to the codes, so that ``sample`` draws from where rows lie.
 
     Parameters
     ----------
@@ -288,8 +289,9 @@ class VAETransformer(
     best_iter_ : int
         Step whose weights are used; 0 is probabilistic PCA.
     history_ : list of dict
-        A record per check: ``step``, ``train_loss``, ``valid_loss`` (negative evidence bound of
-        the encoded row, in nats) and its terms ``train_reconstruction`` and ``train_kl``.
+        A record per check: ``step``, ``train_loss``, ``valid_loss`` where rows are held out
+        (negative evidence bound of the encoded row, in nats, the KL term times ``beta``) and its
+        terms ``train_reconstruction`` and ``train_kl`` (times ``beta`` too).
     loss_curve_ : list of float
         Training loss at each check.
 
@@ -313,7 +315,8 @@ class VAETransformer(
     maps each column to its training marginal, so that values, spikes and bounds come back as they
     were; the likelihood is that of the model before this last map.
 
-    ``score_samples`` is an importance-weighted lower bound: slightly low, deterministic.
+    ``score_samples`` is an importance-weighted estimate, exact for a linear model, deterministic.
+    It ignores columns that were constant in ``fit``.
 
     References
     ----------
@@ -398,7 +401,7 @@ class VAETransformer(
     # -- training ------------------------------------------------------------------------------
 
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
-        varying = ~self.table_.constant_
+        varying = self.table_.varying_
         n_varying = max(1, int(varying.sum()))
         weights = ppca_weights(
             principal_axes(rows.arrays, len(rows), n_components, seed), n_varying
@@ -407,6 +410,9 @@ class VAETransformer(
             weights = {name: weights[name] for name in ("decoder.residual_scale", "noise_floor")}
             # a prior-wide posterior would drown the codes before they say anything
             weights["start_log_variance"] = np.full(n_components, math.log(0.1))
+            weights |= {name: np.ones(n_components) for name in ("code_scale", "decode_scale")}
+        for name in ("code_scale", "decode_scale"):
+            weights[name] = weights[name] * self.table_.unit_
         return NetSpec(
             module=SkipVAE,
             module_params={
@@ -500,8 +506,9 @@ class VAETransformer(
         module = self.net_.answering_module(rows.dtype)
         sampler = ImportanceSampler(module, self.prior_, self._draws)
         bound = self._run(sampler, rows)[:, 0].astype(np.float64)
-        log_density: NDArray[Any] = bound + self.table_.log_abs_det_
-        return log_density
+        # a row so far out that its squares overflow has no density
+        log_density: NDArray[Any] = np.where(np.isnan(bound), -np.inf, bound)
+        return log_density + self.table_.log_abs_det_
 
     def _draw_uncalibrated(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         decoded = self._run_on_codes("decode_whitened", draw_codes(self.prior_, n, rng))

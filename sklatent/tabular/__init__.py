@@ -1,7 +1,7 @@
 """Layer 1: rows of a table to a float matrix and back."""
 
 from sklatent.tabular._encoder import TabularEncoder
-from sklatent.tabular._frames import FrameSchema
+from sklatent.tabular._frames import FrameSchema, with_index_of
 from sklatent.tabular._rows import Rows, check_rows
 
-__all__ = ["FrameSchema", "Rows", "TabularEncoder", "check_rows"]
+__all__ = ["FrameSchema", "Rows", "TabularEncoder", "check_rows", "with_index_of"]

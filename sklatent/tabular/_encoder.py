@@ -45,6 +45,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         :class:`~sklearn.preprocessing.StandardScaler`.
     n_encoded_ : int
         Number of columns of the matrix.
+    varying_ : ndarray of shape (n_encoded_,), dtype=bool
+        Columns of the matrix that are not constant.
+    unit_ : float
+        What one in the matrix stands for if all columns have a common scale, else 1.0. Models
+        with ``standardize=False`` divide by it, the encoder alone does not.
     dtype_ : {"float64", "float32"}
         Precision of the rows seen in ``fit``.
     blocks_ : tuple of (str, int, int)
@@ -165,8 +170,12 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 )
         return self._decode(matrix)
 
-    def _fit_rows(self, rows: Rows) -> Self:
-        """Learn from rows that are validated already."""
+    def _fit_rows(self, rows: Rows, *, common_scale: bool = False) -> Self:
+        """Learn from rows that are validated already.
+
+        With ``common_scale`` columns that are not standardized are divided by one number: their
+        proportions stay, and a model sees numbers of about one whatever the units of X.
+        """
         moments = column_moments(rows.values)
         if not np.isfinite(moments.var).all():
             column = int(np.argmin(np.isfinite(moments.var)))
@@ -181,6 +190,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.scale_ = np.ones_like(moments.var)
         if self.standardize:
             self.scale_[~self.constant_] = np.sqrt(moments.var[~self.constant_])
+        self.unit_ = 1.0
+        if common_scale and not self.constant_.all():
+            self.unit_ = float(np.sqrt(moments.var[~self.constant_].mean()))
+            self.scale_[~self.constant_] = self.unit_
+        self.varying_ = ~self.constant_
         self._same = moments.same
         self.n_encoded_ = self.n_features_in_
         self.blocks_ = (("numeric", 0, self.n_encoded_),)

@@ -213,3 +213,11 @@ _BUILDERS: dict[str, Callable[[_Columns, np.ndarray, FrameSchema], Any]] = {
     "polars": _build_polars,
     "pyarrow": _build_pyarrow,
 }
+
+
+def with_index_of(table: Any, like: Any) -> Any:
+    """Give a pandas frame the index of another one."""
+    index = getattr(like, "index", None)
+    if index is None or callable(index) or not hasattr(table, "index"):
+        return table
+    return table.set_axis(index, axis=0)

@@ -95,9 +95,13 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
     schema = frame_schema(X) if is_frame(X) else None
     dtype = _FLOATS if schema is None else schema.float_dtype
     _check_any_columns(estimator, X, schema)
+    if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
+        raise ValueError(f"Input X has dtype {X.dtype}, which is not numeric: encode it first.")
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype)
     except (TypeError, ValueError) as error:
+        if isinstance(error, np.exceptions.DTypePromotionError):
+            _check_kinds(schema)
         _explain(error, X, schema)
         raise
     _check_kinds(schema)

@@ -98,6 +98,7 @@ def test_few_rows_have_the_log_likelihood_of_scikit_learns_pca(
     np.testing.assert_allclose(model.score_samples(few), expected, atol=0.02)
     assert model.score(few) == pytest.approx(expected.mean(), abs=0.01)
     found = float(np.exp(model.net_.weights()["log_noise"][0]))
+    found *= model.table_.unit_**2
     assert found == pytest.approx(pca.noise_variance_, rel=1e-4)
 
 

@@ -29,9 +29,9 @@ def plan(n_rows: int, **changes: Any) -> Budget:
     ("n_rows", "validation", "n_validation", "n_steps", "batch_size"),
     [
         (2, "skip", 0, 400, 2),
-        (99, "skip", 0, 400, 16),
-        (100, "cross", 0, 400, 16),
-        (399, "cross", 0, 400, 32),
+        (99, "skip", 15, 400, 16),
+        (100, "cross", 15, 400, 16),
+        (399, "cross", 60, 400, 32),
         (400, "holdout", 60, 1500, 32),
         (1000, "holdout", 150, 1500, 64),
         (8000, "holdout", 1000, 1500, 128),
@@ -76,8 +76,11 @@ def test_where_validation_rows_come_from(
     assert plan(n_rows, **changes).validation == validation
 
 
-def test_given_validation_rows_cost_no_training_rows() -> None:
-    assert plan(5000, has_validation=True).n_validation == 0
+def test_a_search_holds_rows_out_in_any_case() -> None:
+    budget = plan(5000, early_stopping=False, max_steps=100).for_search(0.75)
+    assert budget.validation == "holdout"
+    assert budget.n_validation == 750
+    assert budget.n_steps == budget.max_total_steps == 75
 
 
 @pytest.mark.parametrize("n_rows", range(20, 40))

@@ -73,15 +73,14 @@ def mean_spec() -> Any:
 
 def test_clearly_lower() -> None:
     reference = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    assert clearly_lower(reference - 0.1, reference, 1.0)
-    assert not clearly_lower(reference, reference, 1.0)
-    assert not clearly_lower(reference + 0.1, reference, 1.0)
+    assert clearly_lower(reference - 0.1, reference)
+    assert not clearly_lower(reference, reference)
+    assert not clearly_lower(reference + 0.1, reference)
     # gains of 1.5, 0, 0, 0: mean 0.375, standard error 0.375
-    uneven = reference - torch.tensor([1.5, 0.0, 0.0, 0.0])
-    assert not clearly_lower(uneven, reference, 1.01)
-    assert clearly_lower(uneven, reference, 0.99)
-    assert clearly_lower(torch.tensor([0.5]), torch.tensor([1.0]), 1.0)
-    assert not clearly_lower(torch.tensor([1.0]), torch.tensor([1.0]), 1.0)
+    assert not clearly_lower(reference - torch.tensor([1.5, 0.0, 0.0, -0.01]), reference)
+    assert clearly_lower(reference - torch.tensor([1.5, 0.0, 0.0, 0.01]), reference)
+    assert clearly_lower(torch.tensor([0.5]), torch.tensor([1.0]))
+    assert not clearly_lower(torch.tensor([1.0]), torch.tensor([1.0]))
 
 
 def test_skip_keeps_the_start(rows: RowSource) -> None:
@@ -120,10 +119,13 @@ def test_noise_keeps_the_start(noise: RowSource, validation: str) -> None:
     assert not weights["decoder.bias"].any()
 
 
-def test_without_a_good_start_the_best_weights_are_kept_unguarded(noise: RowSource) -> None:
-    outcome = fit(noise, budget("holdout"), spec=tiny_spec(from_pca=False), guard=1e9)
+def test_without_a_good_start_the_best_weights_are_kept_unguarded(
+    noise: RowSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sklatent._training._strategies.GUARD", 1e9)
+    outcome = fit(noise, budget("holdout"), spec=tiny_spec(from_pca=False))
     assert outcome.best_step > 0
-    assert fit(noise, budget("holdout"), guard=1e9).best_step == 0
+    assert fit(noise, budget("holdout")).best_step == 0
 
 
 def test_cross_validation_trains_on_all_rows_to_the_best_step(rows: RowSource) -> None:
