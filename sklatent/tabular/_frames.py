@@ -94,10 +94,15 @@ def frame_schema(X: Any) -> FrameSchema:
 
     Raises
     ------
+    ValueError
+        If two columns have the same name.
     TypeError
         If rows could not be given back in this library.
     """
-    frame = nw.from_native(X, eager_only=True)
+    try:
+        frame = nw.from_native(X, eager_only=True)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"The columns of X must have different names. {error}") from error
     native = frame.to_native()
     backend = str(frame.implementation.value)
     if backend not in _BUILDERS:
