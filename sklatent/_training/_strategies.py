@@ -18,6 +18,8 @@ N_FOLDS = 4
 OPTIMISM = 1.3
 # Standard errors by which training must beat its start to replace it.
 GUARD = 1.0
+# Twice as many where rows are few: the step was chosen on the same folds that are compared.
+GUARD_FOLDS = 2.0
 # Shares of the update that are tried on the validation rows, beside all of it.
 SHRINKAGE = (0.75, 0.5, 0.25)
 
@@ -212,16 +214,16 @@ def _improve(net: LatentNet, valid: RowSource) -> bool:
     if best_keep < 1.0:
         net.rewind(best_keep)
         net.refresh(valid)
-    return clearly_lower(best_rows, start.rows)
+    return clearly_lower(best_rows, start.rows, GUARD)
 
 
-def clearly_lower(losses: Tensor, reference: Tensor) -> bool:
-    """Whether paired losses lie below the reference by more than chance."""
+def clearly_lower(losses: Tensor, reference: Tensor, guard: float) -> bool:
+    """Whether paired losses lie below the reference by ``guard`` standard errors of the mean."""
     gain = reference - losses
     if len(gain) < 2:
         return bool(gain.mean() > 0)
     error = gain.std() / len(gain) ** 0.5
-    return bool(gain.mean() > GUARD * error)
+    return bool(gain.mean() > guard * error)
 
 
 def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
@@ -240,7 +242,7 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
         steps = [0, *(int(record["step"]) for record in net.history)]
     pooled = torch.cat(curves, dim=1)
     best = int(pooled.mean(1).argmin())
-    if best == 0 or not clearly_lower(pooled[best], pooled[0]):
+    if best == 0 or not clearly_lower(pooled[best], pooled[0], GUARD_FOLDS):
         return _keep_start(rows, context, net)
     net = context.train(context.new_net(context.spec(rows)), rows, None, stop_at=steps[best])
     return _outcome(net, context, None, net.n_steps_)

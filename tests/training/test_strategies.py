@@ -73,14 +73,15 @@ def mean_spec() -> Any:
 
 def test_clearly_lower() -> None:
     reference = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    assert clearly_lower(reference - 0.1, reference)
-    assert not clearly_lower(reference, reference)
-    assert not clearly_lower(reference + 0.1, reference)
+    assert clearly_lower(reference - 0.1, reference, 1.0)
+    assert not clearly_lower(reference, reference, 1.0)
+    assert not clearly_lower(reference + 0.1, reference, 1.0)
     # gains of 1.5, 0, 0, 0: mean 0.375, standard error 0.375
-    assert not clearly_lower(reference - torch.tensor([1.5, 0.0, 0.0, -0.01]), reference)
-    assert clearly_lower(reference - torch.tensor([1.5, 0.0, 0.0, 0.01]), reference)
-    assert clearly_lower(torch.tensor([0.5]), torch.tensor([1.0]))
-    assert not clearly_lower(torch.tensor([1.0]), torch.tensor([1.0]))
+    uneven = reference - torch.tensor([1.5, 0.0, 0.0, 0.0])
+    assert not clearly_lower(uneven, reference, 1.01)
+    assert clearly_lower(uneven, reference, 0.99)
+    assert clearly_lower(torch.tensor([0.5]), torch.tensor([1.0]), 1.0)
+    assert not clearly_lower(torch.tensor([1.0]), torch.tensor([1.0]), 1.0)
 
 
 def test_skip_keeps_the_start(rows: RowSource) -> None:
