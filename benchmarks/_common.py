@@ -41,12 +41,14 @@ class Options:
     fresh: bool
     threads: int
     jobs: int
+    seeds: int = 3
 
     @property
     def command(self) -> str:
         """The command without the caller's folders."""
         given = ["--data", "DIR"] if self.data else []
         given += ["--quick"] if self.quick else []
+        given += ["--seeds", str(self.seeds)] if self.seeds != 3 else []
         given += ["--threads", str(self.threads), "--jobs", str(self.jobs)]
         return f"python -m benchmarks.{self.name} {shlex.join(given)}"
 
@@ -65,6 +67,7 @@ def read_options(name: str, about: str | None, *, threads: int = 2, jobs: int = 
     add("--fresh", action="store_true", help="measure finished cells again")
     add("--threads", type=int, default=threads, help="threads of a process (default %(default)s)")
     add("--jobs", type=int, default=jobs, help="processes side by side (default %(default)s)")
+    add("--seeds", type=int, default=3, help="seeds of each fit, where a benchmark has several")
     given = parser.parse_args()
     output = given.output
     if output is None and given.quick:
@@ -77,6 +80,7 @@ def read_options(name: str, about: str | None, *, threads: int = 2, jobs: int = 
         fresh=given.fresh,
         threads=1 if given.quick else given.threads,
         jobs=1 if given.quick else given.jobs,
+        seeds=given.seeds,
     )
 
 

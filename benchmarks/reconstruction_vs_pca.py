@@ -78,7 +78,7 @@ def cells_of(options: Options) -> list[Cell]:
     for name in table_names(options.data):
         n, d = load_table(name, options.data).X.shape
         pairs += [(name, k) for k in n_components_of(n - -(-n // 5), d)]
-    for seed in range(3):
+    for seed in range(options.seeds):
         for name, k in pairs:
             for standardize in (True, False):
                 cells += [_cell(name, k, seed, standardize, m) for m in available(MODELS)]

@@ -6,7 +6,7 @@ C2ST: ROC AUC of gradient boosting (5 folds) that tells as many sampled rows fro
 row instead of one of equally many held-out rows; .5 is best, 1 is a copy. Neither means much
 without the other: returned training rows have a perfect C2ST.
 
-Samplers: vae (20 components, or one less than the columns), vae_auto (its default width), gmm (full
+Samplers: vae (half as many components as columns, at most 20), vae_auto (its default width), gmm (full
 GaussianMixture, components by BIC), gmm_calibrated (with each column matched to the training
 quantiles, as the VAE does it), shuffled (training columns shuffled apart: the floor), real (fresh
 real rows: the ceiling).
@@ -147,7 +147,7 @@ def _fit(name: str, train: Matrix, seed: int) -> Sampler:
         return _shuffled(train, seed)
     if name.startswith("vae"):
         width: int | Literal["auto"] = (
-            "auto" if name == "vae_auto" else min(20, max(1, train.shape[1] - 1))
+            "auto" if name == "vae_auto" else min(20, max(1, train.shape[1] // 2))
         )
         return _vae(train, seed, width)
     return _gmm(train, seed, calibrated=name == "gmm_calibrated")
