@@ -6,8 +6,8 @@ C2ST: ROC AUC of gradient boosting (5 folds) that tells as many sampled rows fro
 row instead of one of equally many held-out rows; .5 is best, 1 is a copy. Neither means much
 without the other: returned training rows have a perfect C2ST.
 
-Samplers: vae (half as many components as columns, at most 20), vae_auto (its default width), gmm (full
-GaussianMixture, components by BIC), gmm_calibrated (with each column matched to the training
+Samplers: vae (half as many components as columns, at most 20), vae_auto (its default width), gmm
+(full GaussianMixture, components by BIC), gmm_calibrated (with each column matched to the training
 quantiles, as the VAE does it), shuffled (training columns shuffled apart: the floor), real (fresh
 real rows: the ceiling).
 """
