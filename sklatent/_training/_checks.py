@@ -12,6 +12,9 @@ from torch import Tensor
 
 logger = logging.getLogger("sklatent")
 
+# Shares of the update that are tried on the validation rows, beside all of it.
+SHRINKAGE = (0.75, 0.5, 0.25)
+
 OnCheck = Callable[[dict[str, float]], bool]
 
 
@@ -56,8 +59,8 @@ class Checks(Callback):
     tol : float
         Relative improvement that counts as one.
     keep_rows : bool
-        Whether to keep the loss of each validation row at each check (cross-validation pools
-        them).
+        Whether the loss of each row is kept from every check, with all of the update and with
+        each share of ``SHRINKAGE`` (to pool folds): a tensor of shape (shares, n_validation).
     stop_at : int or None
         Step at which training stops whatever the budget, at the first check from there on.
     on_check : callable or None
@@ -124,7 +127,8 @@ class Checks(Callback):
 
     def _compare(self, net: Any, losses: Tensor) -> None:
         if self.keep_rows:
-            self.losses_.append(losses)
+            shrunk = [self._shrunk_losses(net, keep) for keep in SHRINKAGE]
+            self.losses_.append(torch.stack([losses, *shrunk]))
         loss = float(losses.mean())
         if self.best is None:
             self.start = self.best = Candidate(0, loss, losses, snapshot(net.module_))
@@ -133,6 +137,17 @@ class Checks(Callback):
         self.waited_ = 0 if clearly else self.waited_ + 1
         if loss < self.best.loss:
             self.best = Candidate(net.n_steps_, loss, losses, snapshot(net.module_))
+
+    def _shrunk_losses(self, net: Any, keep: float) -> Tensor:
+        """Loss of each row at ``start + keep * (weights - start)``; the weights stay."""
+        weights = snapshot(net.module_)
+        if self.start is not None:
+            with torch.no_grad():
+                for name, value in net.module_.named_parameters():
+                    value.lerp_(self.start.weights[name], 1.0 - keep)
+        losses: Tensor = net.row_losses(net.valid_rows_)
+        net.module_.load_state_dict(weights)
+        return losses
 
     @staticmethod
     def _refuse_divergence(net: Any, loss: float) -> None:

@@ -368,12 +368,11 @@ class LatentNet(NeuralNet):
         if keep == 0.0:
             self.module_ = start.to(self.device)
             return
-        origin = start.state_dict()
-        weights = {
-            name: torch.lerp(origin[name].to(value), value, keep)
-            for name, value in self.module_.state_dict().items()
-        }
-        self.module_.load_state_dict(weights)
+        origin = dict(start.named_parameters())
+        with torch.no_grad():
+            # what is measured and not learned, the buffers, stays
+            for name, value in self.module_.named_parameters():
+                value.copy_(torch.lerp(origin[name].to(value), value, keep))
 
     def _fresh_module(self) -> torch.nn.Module:
         with seeded_construction(self.seed):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sklatent._training._budget import Budget
+from sklatent._training._checks import SHRINKAGE
 from sklatent._training._net import LatentNet, NetSpec
 from sklatent._training._rows import RowSource
 
@@ -20,8 +21,6 @@ OPTIMISM = 1.3
 GUARD = 1.0
 # Twice as many where rows are few: the step was chosen on the same folds that are compared.
 GUARD_FOLDS = 2.0
-# Shares of the update that are tried on the validation rows, beside all of it.
-SHRINKAGE = (0.75, 0.5, 0.25)
 
 
 @dataclass
@@ -227,7 +226,7 @@ def clearly_lower(losses: Tensor, reference: Tensor, guard: float) -> bool:
 
 
 def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
-    """Find the best step out of fold, refit on all rows up to there."""
+    """Find the best step and share of the update out of fold, refit on all rows up to there."""
     order = np.random.RandomState(context.seed).permutation(len(rows))
     patient = replace(context.budget, patience=context.budget.n_steps + 1)
     curves: list[Tensor] = []
@@ -240,11 +239,14 @@ def _fit_cross_validated(rows: RowSource, context: FitContext) -> FitOutcome:
             return _keep_start(rows, context, net)
         curves.append(torch.stack(net.checks_.losses_))
         steps = [0, *(int(record["step"]) for record in net.history)]
-    pooled = torch.cat(curves, dim=1)
-    best = int(pooled.mean(1).argmin())
-    if best == 0 or not clearly_lower(pooled[best], pooled[0], GUARD_FOLDS):
+    pooled = torch.cat(curves, dim=2)  # steps x shares x rows
+    best, share = divmod(int(pooled.mean(2).argmin()), pooled.shape[1])
+    if best == 0 or not clearly_lower(pooled[best, share], pooled[0, 0], GUARD_FOLDS):
         return _keep_start(rows, context, net)
     net = context.train(context.new_net(context.spec(rows)), rows, None, stop_at=steps[best])
+    if share > 0:
+        net.rewind(SHRINKAGE[share - 1])
+        net.refresh(net.noise_rows_)
     return _outcome(net, context, None, net.n_steps_)
 
 

@@ -115,7 +115,8 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
     Notes
     -----
     ``transform`` returns codes on the scale of the principal components. With few rows the model
-    is PCA itself, the same net with zero networks.
+    is PCA itself, the same net with zero networks; for a row farther out than 2.5 times the
+    farthest training row it answers as PCA does.
 
     References
     ----------

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sklatent._training import NetSpec, RowSource
 from sklatent.models._principal import PrincipalAxes, principal_axes
-from sklatent.nn import ResidualMap, squared_error
+from sklatent.nn import REACH_MARGIN, ResidualMap, squared_error
 
 # Parameters that move slowly and without decay: the linear part knows its place already.
 LINEAR_PART = ("*linear.*",)
@@ -72,6 +72,8 @@ class SkipAutoencoder(nn.Module):
     def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
         """Rebuild rows from noisy ones; with a generator (in training), from cut codes too."""
         z = self.encoder(self._noisy(x, generator))
+        if self.training:
+            self.decoder.widen_reach(z)
         if self.full_share == 1.0:
             return {"x_hat": self.decoder(z)}
         if generator is not None:
@@ -117,14 +119,36 @@ def pca_weights(axes: PrincipalAxes) -> dict[str, NDArray[Any]]:
     """Weights that make the module PCA along these axes."""
     residual = axes.residual_variance
     inverse = axes.components / axes.scale[:, None]
+    encoder = inverse, -inverse @ axes.mean
+    decoder = (axes.components * axes.scale[:, None]).T, axes.mean
     return {
-        "encoder.linear.weight": inverse,
-        "encoder.linear.bias": -inverse @ axes.mean,
-        "decoder.linear.weight": (axes.components * axes.scale[:, None]).T,
-        "decoder.linear.bias": axes.mean,
+        **linear_start(encoder, decoder),
         "decoder.residual_scale": np.sqrt(np.maximum(residual, 0.01 * residual.mean())),
         "code_scale": axes.scale,
     }
+
+
+def linear_start(
+    encoder: tuple[NDArray[Any], NDArray[Any]], decoder: tuple[NDArray[Any], NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Weights and biases of the linear maps that the model starts from and fades to far out."""
+    return {
+        f"{name}.{part}{kind}": value
+        for name, values in (("encoder", encoder), ("decoder", decoder))
+        for kind, value in zip(("weight", "bias"), values, strict=True)
+        for part in ("linear.", "anchor_")
+    }
+
+
+def reach_of(rows: RowSource, start: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """How far rows, and the codes that the start gives them, lie from the origin."""
+    weight, bias = start["encoder.linear.weight"], start["encoder.linear.bias"]
+    farthest = np.zeros(2)
+    for x in rows.arrays():
+        norms = [np.linalg.norm(part, axis=1).max() for part in (x, x @ weight.T + bias)]
+        farthest = np.maximum(farthest, norms)
+    row_reach, code_reach = REACH_MARGIN * farthest[:, None]
+    return {"encoder.reach": row_reach, "decoder.reach": code_reach}
 
 
 def loss_unit(axes: PrincipalAxes) -> float:
@@ -155,6 +179,8 @@ def autoencoder_spec(
     if init == "random":
         # the unit of the errors still comes from the rows
         weights = {"decoder.residual_scale": weights["decoder.residual_scale"]}
+    else:
+        weights |= reach_of(rows, weights)
     weights["code_scale"] = weights.get("code_scale", np.ones(n_components)) * scale
     unit = loss_unit(axes)
     return NetSpec(

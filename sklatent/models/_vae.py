@@ -20,7 +20,7 @@ from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_func
 from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
 from sklatent.models._principal import PrincipalAxes, principal_axes
-from sklatent.models._skip_autoencoder import LINEAR_PART
+from sklatent.models._skip_autoencoder import LINEAR_PART, linear_start, reach_of
 from sklatent.nn import ResidualMap, gaussian_kl
 from sklatent.tabular import Rows, check_rows
 
@@ -119,7 +119,10 @@ class SkipVAE(nn.Module):
             # validation draws are the same at each check
             generator = torch.Generator(device=x.device).manual_seed(0)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        x_hat = self.decoder(mean + torch.exp(0.5 * log_variance) * noise)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        if self.training:
+            self.decoder.widen_reach(z)
+        x_hat = self.decoder(z)
         return {
             "x_hat": x_hat,
             "mean": mean,
@@ -180,11 +183,9 @@ def ppca_weights(axes: PrincipalAxes, n_varying: int) -> dict[str, NDArray[Any]]
     gain = np.sqrt(variance - noise)
     encoder = axes.components * (gain / variance)[:, None]
     residual = axes.residual_variance
+    decoder = (axes.components * gain[:, None]).T
     return {
-        "encoder.linear.weight": encoder,
-        "encoder.linear.bias": -encoder @ axes.mean,
-        "decoder.linear.weight": (axes.components * gain[:, None]).T,
-        "decoder.linear.bias": axes.mean,
+        **linear_start((encoder, -encoder @ axes.mean), (decoder, axes.mean)),
         "decoder.residual_scale": np.sqrt(np.maximum(residual, max(0.01 * residual.mean(), floor))),
         "code_scale": variance / gain,
         "decode_scale": gain,
@@ -411,6 +412,8 @@ class VAETransformer(
             # a prior-wide posterior would drown the codes before they say anything
             weights["start_log_variance"] = np.full(n_components, math.log(0.1))
             weights |= {name: np.ones(n_components) for name in ("code_scale", "decode_scale")}
+        else:
+            weights |= reach_of(rows, weights)
         for name in ("code_scale", "decode_scale"):
             weights[name] = weights[name] * self.table_.unit_
         return NetSpec(

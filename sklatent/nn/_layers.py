@@ -16,6 +16,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
+# How far beyond the farthest training row a map is trusted.
+REACH_MARGIN = 1.25
+
+
 def mlp(n_in: int, hidden: Sequence[int], n_out: int, activation: str) -> nn.Sequential:
     """Multi-layer perceptron with a linear last layer that starts at zero.
 
@@ -33,12 +37,17 @@ def mlp(n_in: int, hidden: Sequence[int], n_out: int, activation: str) -> nn.Seq
 
 
 class ResidualMap(nn.Module):
-    """``y = linear(x) + residual_scale * mlp(asinh(x))``.
+    """``y = linear(x) + residual_scale * mlp(asinh(x))``, and far out a linear map again.
 
     The linear part carries what principal component analysis knows, the network what bends. The
     inputs of the network pass through asinh, which is linear near zero and logarithmic in the
     tails: one outlying cell cannot saturate the hidden layer. Without hidden layers the map is
     linear.
+
+    Beyond ``reach``, where no row was seen in training, answers fade to the linear map ``anchor``,
+    which is all there is at twice the reach: a network says nothing about such rows, and a slope
+    that has moved a little is far off at the end of a long way. The reach is infinite unless it
+    is set.
 
     Parameters
     ----------
@@ -53,6 +62,9 @@ class ResidualMap(nn.Module):
     """
 
     residual_scale: Tensor
+    reach: Tensor
+    anchor_weight: Tensor
+    anchor_bias: Tensor
 
     def __init__(
         self, n_in: int, hidden: Sequence[int], n_out: int, *, activation: str, n_extra: int
@@ -62,6 +74,9 @@ class ResidualMap(nn.Module):
         self.linear = nn.Linear(n_in, n_out)
         self.network = mlp(n_in, hidden, n_out + n_extra, activation) if hidden else None
         self.register_buffer("residual_scale", torch.ones(n_out))
+        self.register_buffer("reach", torch.full((1,), torch.inf))
+        self.register_buffer("anchor_weight", torch.zeros(n_out, n_in))
+        self.register_buffer("anchor_bias", torch.zeros(n_out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map rows of shape (n, n_in) to (n, n_out)."""
@@ -75,4 +90,22 @@ class ResidualMap(nn.Module):
         bent = self.network(torch.asinh(x))
         extra = bent[:, self.n_out :] if bent.shape[1] > self.n_out else None
         # addcmul: one pass over the output instead of two
-        return torch.addcmul(linear, bent[:, : self.n_out], self.residual_scale), extra
+        y = torch.addcmul(linear, bent[:, : self.n_out], self.residual_scale)
+        return (y, extra) if self.training else self._faded(x, y, extra)
+
+    def _faded(self, x: Tensor, y: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        within = norm <= self.reach
+        if bool(within.all()):
+            return y, extra
+        share = torch.where(within, 1.0, (2.0 - norm / self.reach).clamp(0.0, 1.0))
+        anchor = nn.functional.linear(x, self.anchor_weight, self.anchor_bias)
+        # chosen, not mixed, where the share is zero: squares of the other may overflow
+        y = torch.where(share > 0, torch.lerp(anchor, y, share), anchor)
+        return y, None if extra is None else extra * share
+
+    @torch.no_grad()
+    def widen_reach(self, x: Tensor) -> None:
+        """Let the reach cover rows (n, n_in) that the map is trained on."""
+        norm = REACH_MARGIN * torch.linalg.vector_norm(x, dim=-1).max()
+        torch.maximum(self.reach, norm, out=self.reach)

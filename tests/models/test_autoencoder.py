@@ -124,6 +124,27 @@ def test_linear_rows_are_left_to_pca(ae: Any, n_rows: int, dtype: np.dtype) -> N
     assert fvu(model, train, test) <= 1.01 * fvu(pca_of(2).fit(train), train, test)
 
 
+@pytest.mark.parametrize("standardize", [True, False])
+def test_rows_far_beyond_the_training_rows_are_rebuilt_as_by_pca(
+    ae: Any, curve: np.ndarray, standardize: bool
+) -> None:
+    train, test = curve[:400], curve[400:]
+    model = ae(2, standardize=standardize).fit(train)
+    assert model.best_iter_ > 0
+    pca = (pca_of(2) if standardize else PCA(2)).fit(train)
+    center = train.mean(0)
+    for factor in (1e2, 1e4):
+        far = center + factor * (test - center)
+        codes = pca.transform(far)
+        np.testing.assert_allclose(model.transform(far), codes, atol=1e-4 * np.abs(codes).max())
+        back = pca.inverse_transform(codes)
+        scale = np.abs(back - center).max()
+        np.testing.assert_allclose(model.inverse_transform(codes), back, atol=1e-4 * scale)
+    # no row of the training is that far
+    gap = np.abs(model.transform(train) - pca.transform(train)).max()
+    assert gap > 0.01 * np.abs(codes).max() / factor
+
+
 # -- never worse than PCA, and better where rows bend ----------------------------------------------
 
 

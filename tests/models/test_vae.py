@@ -79,7 +79,8 @@ def test_log_likelihood_of_few_rows_is_that_of_the_closed_form(
     assert errors[1].max() < (0.02 if prior == "normal" else 0.5)
     assert errors[1].mean() < (0.01 if prior == "normal" else 0.05)
     assert errors[2].max() < (0.005 if prior == "normal" else 0.05)
-    assert errors[2].mean() < errors[0].mean()
+    # under the normal prior all of them are exact to rounding
+    assert errors[2].mean() < errors[0].mean() + 1e-12
 
 
 @pytest.mark.parametrize("standardize", [True, False])

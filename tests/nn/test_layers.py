@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklatent.nn import ACTIVATIONS, ResidualMap, mlp
+from sklatent.nn import ACTIVATIONS, REACH_MARGIN, ResidualMap, mlp
 
 
 def test_network_starts_as_the_zero_function() -> None:
@@ -58,3 +58,42 @@ def test_rows_do_not_mix() -> None:
     torch.nn.init.normal_(layer.network[-1].weight)
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 3)))
     torch.testing.assert_close(layer(x)[4:5], layer(x[4:5]), rtol=1e-12, atol=1e-14)
+
+
+def bent_layer(reach: float) -> ResidualMap:
+    layer = ResidualMap(2, (5,), 3, activation="silu", n_extra=1).double()
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    layer.reach.fill_(reach)
+    torch.nn.init.normal_(layer.anchor_weight)
+    torch.nn.init.normal_(layer.anchor_bias)
+    return layer.eval().requires_grad_(False)
+
+
+def test_answers_beyond_the_reach_fade_to_the_anchor() -> None:
+    layer, free = bent_layer(5.0), bent_layer(torch.inf)
+    free.load_state_dict({**layer.state_dict(), "reach": free.reach})
+    direction = torch.tensor([[0.6, 0.8]], dtype=torch.float64)
+    x = torch.tensor([[0.5], [5.0], [7.5], [10.0], [1e3], [1e300]], dtype=torch.float64) * direction
+    y, extra = layer.both(x)
+    whole, whole_extra = free.both(x)
+    anchor = x @ layer.anchor_weight.T + layer.anchor_bias
+    assert torch.equal(y[:2], whole[:2])
+    torch.testing.assert_close(y[2], (whole[2] + anchor[2]) / 2, rtol=1e-12, atol=0)
+    torch.testing.assert_close(y[3:], anchor[3:], rtol=1e-12, atol=0)
+    assert extra is not None
+    assert whole_extra is not None
+    share = torch.tensor([1.0, 1.0, 0.5, 0.0, 0.0, 0.0], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(extra, whole_extra * share, rtol=1e-12, atol=0)
+    # a far row does not change the answers of the others
+    torch.testing.assert_close(layer(x[:2]), y[:2], rtol=1e-12, atol=0)
+    # and training sees the map as it is
+    assert torch.equal(layer.train()(x), free(x))
+
+
+def test_reach_is_widened_to_cover_rows_and_never_narrowed() -> None:
+    layer = bent_layer(1.0)
+    layer.widen_reach(torch.tensor([[3.0, 4.0], [0.0, 1.0]], dtype=torch.float64))
+    assert layer.reach.item() == pytest.approx(5.0 * REACH_MARGIN)
+    layer.widen_reach(torch.tensor([[0.1, 0.1]], dtype=torch.float64))
+    assert layer.reach.item() == pytest.approx(5.0 * REACH_MARGIN)

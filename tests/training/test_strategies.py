@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,22 @@ def test_cross_validation_trains_on_all_rows_to_the_best_step(rows: RowSource) -
     # the refit is the training on all rows, stopped there
     whole = fit(rows, budget("none"))
     assert outcome.history == whole.history[: len(outcome.history)]
+
+
+def test_folds_may_ask_for_a_share_of_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a mean of few noisy rows is best estimated by a part of theirs
+    rng = np.random.default_rng(0)
+    few = source_of((0.25 + rng.normal(size=(24, 4))).astype(np.float32))
+    monkeypatch.setattr("sklatent._training._strategies.clearly_lower", lambda *_: True)
+    plan = budget("cross", n_steps=60, max_total_steps=60, n_checks=1, batch_size=24)
+    shrunk = fit(few, plan, spec=mean_spec(), lr=0.05)
+    whole = fit(few, replace(plan, validation="none"), spec=mean_spec(), lr=0.05)
+    assert shrunk.best_step == whole.best_step == 60
+    weights, all_of_it = shrunk.net.weights(), whole.net.weights()
+    assert np.abs(all_of_it["decoder.bias"]).max() > 0.1
+    share = weights["decoder.bias"] / all_of_it["decoder.bias"]
+    assert share[0] in (0.25, 0.5, 0.75)
+    np.testing.assert_allclose(share, share[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("validation", ["holdout", "cross", "none"])
