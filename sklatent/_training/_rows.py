@@ -49,9 +49,17 @@ class RowSource:
         """Return the rows at some positions of this source, sharing its memory."""
         return RowSource(self._encode, self._index[positions], self.device, self._resident)
 
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """Return the places of all rows in the table, in random order."""
+        order = torch.randperm(len(self), generator=generator, device=self.device)
+        return self._index_tensor[order]
+
     def take(self, positions: Tensor) -> Tensor:
         """Return the rows at the positions (a tensor of integers) as a float32 tensor."""
-        rows = self._index_tensor[positions]
+        return self.at(self._index_tensor[positions])
+
+    def at(self, rows: Tensor) -> Tensor:
+        """Return the rows at these places in the table as a float32 tensor."""
         if self._resident is not None:
             return self._resident.index_select(0, rows)
         encoded = self._encode(rows.cpu().numpy())
@@ -103,10 +111,10 @@ class TensorBatches:
         n_rows, size = len(self._rows), self._batch_size
         per_pass = max(1, n_rows // size)
         while True:
-            order = torch.randperm(n_rows, generator=self._generator, device=self._rows.device)
+            order = self._rows.shuffled(self._generator)
             for i in range(per_pass):
                 stop = n_rows if i == per_pass - 1 else (i + 1) * size
-                yield self._rows.take(order[i * size : stop])
+                yield self._rows.at(order[i * size : stop])
 
     def __iter__(self) -> Iterator[Tensor]:
         for _ in range(self.n_batches):
