@@ -2,6 +2,6 @@
 
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._frames import FrameSchema, with_index_of
-from sklatent.tabular._rows import Rows, check_rows
+from sklatent.tabular._rows import MixedRows, Rows, check_rows
 
-__all__ = ["FrameSchema", "Rows", "TabularEncoder", "check_rows", "with_index_of"]
+__all__ = ["FrameSchema", "MixedRows", "Rows", "TabularEncoder", "check_rows", "with_index_of"]

@@ -81,6 +81,32 @@ def column_moments(values: np.ndarray) -> Moments:
     return Moments(mean, spread / len(values), same)
 
 
+def observed_moments(values: np.ndarray) -> Moments:
+    """Mean and variance per column over the cells that are not missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        float32 or float64, NaN where missing.
+
+    Returns
+    -------
+    moments : Moments
+        As :func:`column_moments` of each column without its missing cells; mean 0, variance 0
+        where all cells are missing.
+    """
+    n_features = values.shape[1]
+    mean, var = np.zeros(n_features), np.zeros(n_features)
+    same = np.zeros(n_features, dtype=bool)
+    for j in range(n_features):
+        observed = values[:, j]
+        observed = observed[~np.isnan(observed)]
+        if len(observed):
+            moments = column_moments(observed[:, np.newaxis])
+            mean[j], var[j], same[j] = moments.mean[0], moments.var[0], moments.same[0]
+    return Moments(mean, var, same)
+
+
 def near_constant(mean: np.ndarray, var: np.ndarray, n_samples: int) -> np.ndarray:
     """Tell columns whose variance is no more than rounding, by the rule of StandardScaler.
 

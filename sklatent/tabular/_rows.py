@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal, overload
 
 import narwhals as nw
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
+from sklatent.tabular._cells import Cells, read_array, read_frame
 from sklatent.tabular._columns import chunks
 from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
 
@@ -64,8 +66,88 @@ class Rows:
         return Rows(self.values[index], self.schema)
 
 
-def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
-    """Validate a numeric table with scikit-learn's checks and words.
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedRows:
+    """Validated rows of a table of words, numbers and dates, not yet encoded.
+
+    Parameters
+    ----------
+    columns : tuple of Cells
+        The cells, column by column.
+    schema : FrameSchema or None
+        Library, column names and dtypes where the table was a data frame.
+    dtype : dtype
+        The dtype of answers about these rows: float32 or float64.
+    """
+
+    columns: tuple[Cells, ...]
+    schema: FrameSchema | None
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.columns[0].values)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and of columns."""
+        return len(self), len(self.columns)
+
+    @property
+    def names(self) -> list[Any]:
+        """Column names, or positions where the table was an array."""
+        return [*range(len(self.columns))] if self.schema is None else self.schema.names
+
+    def take(self, index: np.ndarray | slice) -> MixedRows:
+        """Select rows.
+
+        Parameters
+        ----------
+        index : ndarray of int or bool, or slice
+            Which rows. A slice shares memory, an array copies.
+
+        Returns
+        -------
+        rows : MixedRows
+            The rows selected, with the same schema.
+        """
+        return MixedRows(tuple(c.take(index) for c in self.columns), self.schema, self.dtype)
+
+
+@overload
+def check_rows(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    min_rows: int = 1,
+    mixed: Literal[False] = False,
+    allow_missing: bool = False,
+) -> Rows: ...
+
+
+@overload
+def check_rows(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    min_rows: int = 1,
+    mixed: bool | Literal["auto"],
+    allow_missing: bool = False,
+) -> Rows | MixedRows: ...
+
+
+def check_rows(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    min_rows: int = 1,
+    mixed: bool | Literal["auto"] = False,
+    allow_missing: bool = False,
+) -> Rows | MixedRows:
+    """Validate a table with scikit-learn's checks and words.
 
     Parameters
     ----------
@@ -73,32 +155,55 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         Whose ``n_features_in_`` and ``feature_names_in_`` are set or compared. Names that are
         not strings, which scikit-learn ignores, are kept in ``_columns_in`` and compared too.
     X : {array-like, data frame} of shape (n_samples, n_features)
-        Numbers and booleans without missing values.
+        Numbers and booleans, and words and dates with ``mixed``.
     reset : bool
         True in ``fit``, False elsewhere.
     min_rows : int, default=1
         Least number of rows.
+    mixed : bool or "auto", default=False
+        False takes numbers and booleans only and gives Rows. True takes any table and gives
+        MixedRows. "auto" gives Rows if X holds nothing but numbers and booleans.
+    allow_missing : bool, default=False
+        Whether cells may be missing. With ``mixed=True`` they always may.
 
     Returns
     -------
-    rows : Rows
-        The same numbers in float32 or float64, copied only if X was something else.
+    rows : Rows or MixedRows
+        Rows hold the same numbers in float32 or float64, copied only if X was something else.
 
     Raises
     ------
     ValueError
-        If X is empty, not two-dimensional, complex, holds NaN, infinity or words, has too few
-        rows, or has other columns or another order than in ``fit``.
+        If X is empty, not two-dimensional, complex, holds infinity, or NaN or words where they
+        are not allowed, has too few rows, or has other columns or another order than in ``fit``.
     TypeError
         If X is sparse or a cell is neither a string nor a number.
     """
     schema = frame_schema(X) if is_frame(X) else None
-    dtype = _FLOATS if schema is None else schema.float_dtype
     _check_any_columns(estimator, X, schema)
+    rows: Rows | MixedRows
+    if mixed is True or (mixed == "auto" and _has_words(X, schema)):
+        rows = _mixed_rows(estimator, X, schema, reset=reset)
+    else:
+        rows = _numeric_rows(estimator, X, schema, reset=reset, allow_missing=allow_missing)
+    if len(rows) < min_rows:
+        raise ValueError(
+            f"Found array with n_samples={len(rows)} while a minimum of {min_rows} is required "
+            f"by {type(estimator).__name__}."
+        )
+    return rows
+
+
+def _numeric_rows(
+    estimator: Any, X: Any, schema: FrameSchema | None, *, reset: bool, allow_missing: bool
+) -> Rows:
+    """Validate a table of numbers as one block."""
+    dtype = _FLOATS if schema is None else schema.float_dtype
+    finite: bool | str = "allow-nan" if allow_missing else True
     if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
         raise ValueError(f"Input X has dtype {X.dtype}, which is not numeric: encode it first.")
     try:
-        values = validate_data(estimator, X, reset=reset, dtype=dtype)
+        values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
         if isinstance(error, np.exceptions.DTypePromotionError):
             _check_kinds(schema)
@@ -106,12 +211,60 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         raise
     _check_kinds(schema)
     _check_other_names(estimator, schema, reset=reset)
-    if len(values) < min_rows:
-        raise ValueError(
-            f"Found array with n_samples={len(values)} while a minimum of {min_rows} is required "
-            f"by {type(estimator).__name__}."
-        )
     return Rows(values, schema)
+
+
+def _mixed_rows(estimator: Any, X: Any, schema: FrameSchema | None, *, reset: bool) -> MixedRows:
+    """Validate a table of any columns, one by one."""
+    if schema is None:
+        kind = getattr(getattr(X, "dtype", None), "kind", "O")
+        dtype = None if kind in "fiubcmM" else object
+        X = check_array(
+            X, dtype=dtype, input_name="X", ensure_all_finite=False, estimator=estimator
+        )
+        if X.dtype.kind in "mM":
+            raise ValueError(
+                f"Input X is an array of dtype {X.dtype}: pass dates as columns of a data frame."
+            )
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        narrow = X.dtype == np.float32
+        return MixedRows(tuple(read_array(X)), None, np.dtype("f4" if narrow else "f8"))
+    if not len(X):
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+            f"required by {type(estimator).__name__}."
+        )
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    _check_other_names(estimator, schema, reset=reset)
+    return MixedRows(tuple(read_frame(X)), schema, np.dtype(schema.float_dtype))
+
+
+def _has_words(X: Any, schema: FrameSchema | None) -> bool:
+    """Tell whether X holds more than numbers and booleans.
+
+    Where X makes no table at all, the answer is no: the numeric checks say what is wrong.
+    """
+    if schema is not None:
+        if "" in schema.kinds:
+            return True
+        frame = nw.from_native(X, eager_only=True)
+        objects = [j for j, kind in enumerate(schema.kinds) if kind == "object"]
+        return any(_is_word(cell) for j in objects for cell in frame[:, j].to_list())
+    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUS":
+        return False
+    if not isinstance(X, np.ndarray | list | tuple):
+        return False
+    try:
+        table = np.asarray(X)
+    except ValueError:  # ragged
+        return False
+    if table.dtype.kind == "O":
+        return table.ndim == 2 and any(map(_is_word, table.ravel()))
+    return table.ndim == 2 and table.dtype.kind in "US"
+
+
+def _is_word(cell: Any) -> bool:
+    return isinstance(cell, str | date)
 
 
 def _check_any_columns(estimator: Any, X: Any, schema: FrameSchema | None) -> None:
@@ -170,7 +323,7 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
     """
     text = str(error)
     if "contains NaN" in text or "contains infinity" in text:
-        place = _first_not_finite(X)
+        place = _first_not_finite(X, np.isfinite if "contains NaN" in text else _not_infinite)
         if place is not None:
             row, column = place
             name = column if schema is None else schema.names[column]
@@ -190,11 +343,15 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
     raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
 
 
-def _first_not_finite(X: Any) -> tuple[int, int] | None:
+def _not_infinite(values: np.ndarray) -> np.ndarray:
+    return np.asarray(~np.isinf(values))
+
+
+def _first_not_finite(X: Any, right: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int] | None:
     """Find the row and column of the first NaN or infinity."""
     values = check_array(X, dtype=_FLOATS, ensure_all_finite=False)
     for rows in chunks(*values.shape):
-        wrong = ~np.isfinite(values[rows])
+        wrong = ~right(values[rows])
         if wrong.any():
             row, column = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
             return rows.start + int(row), int(column)

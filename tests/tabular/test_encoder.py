@@ -115,7 +115,7 @@ def test_one_row() -> None:
 def test_blocks_describe_the_matrix() -> None:
     encoder = TabularEncoder().fit(matrix())
     assert encoder.n_encoded_ == 4
-    assert encoder.blocks_ == (("numeric", 0, 4),)
+    assert encoder.blocks_ == (("numeric", 0, 4, 0, False),)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -1,0 +1,396 @@
+"""Columns of a mixed table to one number per cell and back: levels to codes, numbers to scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from sklatent.tabular._cells import Cells
+
+# What is fitted about a column: strings, numbers, arrays and lists, so that it saves as it is.
+Column = dict[str, Any]
+
+# A number is a category only if its levels are seen this often on average.
+_ROWS_PER_LEVEL = 5
+_MOST_DECIMALS = 6
+_LOG_2PI = float(np.log(2 * np.pi))
+# Ends of the interval of a tie are finite scores: 4.75 and its negative.
+_END = 1e-6
+_NATURAL_STEPS = {
+    "ns": (86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, 10**9, 10**6, 10**3),
+    "us": (86_400_000_000, 3_600_000_000, 60_000_000, 10**6, 10**3),
+    "ms": (86_400_000, 3_600_000, 60_000, 10**3),
+    "s": (86_400, 3_600, 60),
+}
+
+
+def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int) -> Column:
+    """Learn how to encode a column.
+
+    Parameters
+    ----------
+    cells : Cells
+        The training cells.
+    forced : bool
+        Whether the column is a category whatever it holds.
+    n_quantiles : int
+        Most values of a number that are kept, besides those of large shares.
+    max_levels : int
+        Numbers with at most this many different values are categories, if each is seen five
+        times on average.
+
+    Returns
+    -------
+    column : dict
+        "kind" ("number", "category" or "constant") and what it needs.
+    """
+    column: Column = {
+        "family": cells.family,
+        "unit": cells.unit,
+        "store": cells.store,
+        "has_missing": cells.missing is not None,
+    }
+    present = cells.present()
+    if not len(present) and not cells.store.get("declared"):
+        return {**column, "kind": "constant", "levels": []}
+    if cells.family == "label":
+        return {**column, **_fit_labels(cells, present)}
+    distinct, counts = np.unique(present, return_counts=True)
+    few = len(distinct) <= max_levels and _ROWS_PER_LEVEL * len(distinct) <= len(present)
+    if len(distinct) == 1 and cells.missing is None:
+        return {**column, "kind": "constant", "levels": distinct, "nearest": not forced}
+    if forced or few or len(distinct) == 1 or cells.family == "boolean":
+        if cells.family == "boolean":
+            distinct = np.arange(2)
+        nearest = not forced and cells.family != "boolean"
+        return {**column, "kind": "category", "levels": distinct, "nearest": nearest}
+    return {**column, "kind": "number", **_fit_number(distinct, counts, n_quantiles, cells.unit)}
+
+
+def _fit_labels(cells: Cells, present: np.ndarray) -> Column:
+    """Keep declared levels as they are; sort those that were only seen."""
+    levels = list(cells.levels)
+    if not cells.store.get("declared"):
+        levels = sorted(levels[code] for code in np.unique(present))
+    lonely = len(levels) == 1 and cells.missing is None
+    return {"kind": "constant" if lonely else "category", "levels": levels}
+
+
+def _fit_number(distinct: np.ndarray, counts: np.ndarray, n_quantiles: int, unit: str) -> Column:
+    """Keep values with the interval of training probability that each of them covers.
+
+    A value seen once, or too rarely to be worth an interval of its own, is a point in the middle.
+    """
+    n = int(counts.sum())
+    ends = np.cumsum(counts)
+    lo, hi = (ends - counts) / n, ends / n
+    tied = counts > 1
+    kept = np.arange(len(distinct))
+    if len(distinct) > n_quantiles:
+        tied = counts >= n / n_quantiles
+        kept = np.union1d(np.flatnonzero(tied), _grid(counts, tied, n_quantiles))
+    middle = (lo + hi) / 2
+    lo, hi = np.where(tied, lo, middle)[kept], np.where(tied, hi, middle)[kept]
+    narrow = int(np.count_nonzero(lo[1:] <= hi[:-1]))
+    return {
+        "values": distinct[kept],
+        "lo": lo,
+        "hi": hi,
+        # Where no training cell lies between two values, one cell is shared by all such gaps.
+        "floor": 1.0 / (n * max(1, narrow)),
+        "step": _step(distinct, unit) if distinct.dtype == np.int64 else 0,
+        "decimals": -1 if distinct.dtype == np.int64 else _decimals(distinct),
+    }
+
+
+def _grid(counts: np.ndarray, tied: np.ndarray, n_quantiles: int) -> np.ndarray:
+    """Pick values at even quantiles, more closely towards both ends, and the ends themselves."""
+    light = np.flatnonzero(~tied)
+    ends = np.cumsum(counts[light])
+    size = max(2, n_quantiles - int(np.count_nonzero(tied)))
+    even = np.linspace(0.0, ends[-1], size)
+    # Rows 1, 2, 4, ... from either end: a straight line over the outermost share of 1 / size
+    # would make the tails flat.
+    ladder = 2.0 ** np.arange(max(0, int(np.log2(ends[-1] / size))))
+    wanted = np.concatenate([even, ladder, ends[-1] - ladder])
+    picked = np.searchsorted(ends, wanted).clip(0, len(light) - 1)
+    return np.unique(np.concatenate([light[picked], [0, len(counts) - 1]]))
+
+
+def _step(values: np.ndarray, unit: str) -> int:
+    """Return the largest natural unit of time of which all values are whole multiples."""
+    return next((step for step in _NATURAL_STEPS.get(unit, ()) if not (values % step).any()), 1)
+
+
+def _decimals(values: np.ndarray) -> int:
+    """Return the fewest decimals, up to six, to which all values are rounded already, or -1."""
+    wide = values.astype(np.float64)
+    for decimals in range(_MOST_DECIMALS + 1):
+        if (np.round(wide, decimals).astype(values.dtype) == values).all():
+            return decimals
+    return -1
+
+
+# -- levels ------------------------------------------------------------------------------------
+
+
+def encode_levels(column: Column, cells: Cells, name: Any, handle_unknown: str) -> np.ndarray:
+    """Encode cells of a category or constant as the positions of their levels.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+    name : object
+        Of the column, for messages.
+    handle_unknown : {"error", "missing"}
+        What to do about levels that ``fit`` did not see.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples,), dtype=float64
+        Positions, NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        If a level is unknown and ``handle_unknown="error"``.
+    """
+    levels = column["levels"]
+    if column["family"] == "label" or not len(levels):
+        place = {level: code for code, level in enumerate(levels)}
+        given = cells.levels if cells.family == "label" else _as_list(cells.values)
+        table = np.array([place.get(level, -1) for level in given], dtype=np.int64)
+        codes = table[cells.values] if cells.family == "label" and len(table) else table
+        if len(codes) != len(cells.values):
+            codes = np.full(len(cells.values), -1)
+    else:
+        codes = _nearest(levels, cells.values)
+        if not column.get("nearest"):
+            codes[levels[codes] != cells.values] = -1
+    out = codes.astype(np.float64)
+    if cells.missing is not None:
+        out[cells.missing] = np.nan
+    unknown = out < 0
+    if unknown.any():
+        if handle_unknown == "error":
+            raise ValueError(_unknown_message(column, cells, unknown, name))
+        out[unknown] = np.nan
+    return out
+
+
+def _as_list(values: np.ndarray) -> list[Any]:
+    return list(values.tolist())
+
+
+def _nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    right = np.searchsorted(levels, values).clip(0, len(levels) - 1)
+    left = np.maximum(right - 1, 0)
+    closer = np.abs(levels[right] - values) <= np.abs(values - levels[left])
+    return np.where(closer, right, left)
+
+
+def _unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any) -> str:
+    found = np.unique(cells.values[unknown])
+    shown = [cells.levels[v] for v in found] if cells.family == "label" else _as_list(found)
+    row = int(np.argmax(unknown))
+    allowed = (
+        _as_list(column["levels"]) if isinstance(column["levels"], np.ndarray) else column["levels"]
+    )
+    some = ", ".join(map(repr, allowed[:10])) + (", ..." if len(allowed) > 10 else "")
+    rule = f"fit saw {some}" if allowed else "all cells were missing in fit"
+    return (
+        f"Found unknown categories {shown[:5]} in column {name!r} during transform (row {row}): "
+        f"{rule}. Fit on rows with these levels, or set handle_unknown='missing'."
+    )
+
+
+def decode_levels(column: Column, codes: np.ndarray) -> Cells:
+    """Turn positions, rounded and clipped, into cells.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    codes : ndarray of shape (n_samples,)
+        Positions, NaN for missing.
+
+    Returns
+    -------
+    cells : Cells
+        Of the family that ``fit`` saw.
+    """
+    levels = column["levels"]
+    missing = np.isnan(codes) if len(levels) else np.ones(len(codes), dtype=bool)
+    whole = np.rint(np.where(missing, 0, codes)).clip(0, max(0, len(levels) - 1)).astype(np.int64)
+    values = levels[whole] if isinstance(levels, np.ndarray) else whole
+    return _cells(column, values, missing, levels if isinstance(levels, list) else [])
+
+
+def _cells(column: Column, values: np.ndarray, missing: np.ndarray, levels: list[Any]) -> Cells:
+    mask = missing if missing.any() else None
+    return Cells(column["family"], values, mask, levels, column["unit"], column["store"])
+
+
+# -- numbers -----------------------------------------------------------------------------------
+
+
+def number_scores(column: Column) -> np.ndarray:
+    """Scores of the values that a number column keeps."""
+    return np.asarray(ndtri((column["lo"] + column["hi"]) / 2))
+
+
+def tie_table(column: Column) -> np.ndarray | None:
+    """List the ties of a number column.
+
+    Parameters
+    ----------
+    column : dict
+        A fitted column.
+
+    Returns
+    -------
+    ties : ndarray of shape (n_ties, 3) or None
+        Score, lower and upper end of the interval of training probability, sorted; None for
+        other kinds of columns.
+    """
+    if column["kind"] != "number":
+        return None
+    table = np.column_stack([number_scores(column), column["lo"], column["hi"]])
+    return table[table[:, 2] > table[:, 1]]
+
+
+def _place(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the kept value at or below each value, the share of the way to the next, and matches.
+
+    Values outside the training range are moved to its ends.
+    """
+    knots = column["values"]
+    # In the training dtype a whole number, or a number, in the other form of the same column.
+    values = np.clip(values, knots[0], knots[-1])
+    at = np.searchsorted(knots, values, side="right") - 1
+    after = np.minimum(at + 1, len(knots) - 1)
+    share = _gap(values, knots[at]) / np.maximum(_gap(knots[after], knots[at]), 1e-300)
+    return at, share, knots[at] == values
+
+
+def _gap(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Subtract without losing the last digits of large whole numbers."""
+    if above.dtype == below.dtype == np.int64:
+        return (above.astype(np.uint64) - below.astype(np.uint64)).astype(np.float64)
+    return above.astype(np.float64) - below.astype(np.float64)
+
+
+def encode_number(column: Column, cells: Cells) -> np.ndarray:
+    """Encode numbers as normal scores of their ranks among the training cells.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples,), dtype=float64
+        NaN where missing.
+    """
+    at, share, exact = _place(column, cells.values)
+    lo, hi = column["lo"], column["hi"]
+    after = np.minimum(at + 1, len(lo) - 1)
+    width = lo[after] - hi[at]
+    between = np.where(
+        width > 0,
+        hi[at] + share * width,
+        # No training cell lies between these two values: the nearer one.
+        np.where(share < 0.5, (lo + hi)[at], (lo + hi)[after]) / 2,
+    )
+    scores = np.asarray(ndtri(np.where(exact, (lo + hi)[at] / 2, between)))
+    if cells.missing is not None:
+        scores[cells.missing] = np.nan
+    return scores
+
+
+def decode_number(column: Column, scores: np.ndarray) -> Cells:
+    """Turn scores into numbers: the quantile function of the training cells.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    scores : ndarray of shape (n_samples,)
+        In float32 or float64, NaN for missing.
+
+    Returns
+    -------
+    cells : Cells
+        Training values where a score is that of one or lies in its interval, else numbers
+        between two of them, rounded as the column is.
+    """
+    tolerance = 1e-6 if scores.dtype == np.float32 else 1e-12
+    missing = np.isnan(scores)
+    scores = np.where(missing, 0.0, scores.astype(np.float64))
+    knots, lo, hi = column["values"], column["lo"], column["hi"]
+    at = (np.searchsorted(lo, p := ndtr(scores), side="right") - 1).clip(0)
+    after = np.minimum(at + 1, len(lo) - 1)
+    share = ((p - hi[at]) / np.maximum(lo[after] - hi[at], 1e-300)).clip(0.0, 1.0)
+    # Back and forth a score loses its last digits: those of training values are recognised.
+    kept, near = number_scores(column), tolerance * (1 + np.abs(scores))
+    share[np.abs(scores - kept[at]) <= near] = 0.0
+    share[np.abs(scores - kept[after]) <= near] = 1.0
+    values = _between(column, knots[at], knots[after], share)
+    return _cells(column, values, missing, [])
+
+
+def _between(column: Column, below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
+    if below.dtype == np.int64:
+        step = column["step"]
+        way = np.rint(share * _gap(above, below) / step).astype(np.uint64) * np.uint64(step)
+        values = (below.astype(np.uint64) + way).astype(np.int64)
+    else:
+        wide = below.astype(np.float64) * (1 - share) + above.astype(np.float64) * share
+        if column["decimals"] >= 0:
+            wide = np.round(wide, column["decimals"])
+        values = wide.astype(below.dtype)
+    ends = np.where(share == 0.0, below, np.where(share == 1.0, above, values))
+    return np.clip(ends, column["values"][0], column["values"][-1])
+
+
+def log_slope(column: Column, cells: Cells) -> np.ndarray:
+    """Logarithm of how fast scores grow with the value, or of the mass of a tie.
+
+    Parameters
+    ----------
+    column : dict
+        A fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+
+    Returns
+    -------
+    slope : ndarray of shape (n_samples,), dtype=float64
+        0 for missing cells and columns that are not numbers.
+    """
+    if column["kind"] != "number":
+        return np.zeros(len(cells.values))
+    knots, lo, hi = column["values"], column["lo"], column["hi"]
+    at, _, exact = _place(column, cells.values)
+    after = np.minimum(at + 1, len(lo) - 1)
+    # At a value that was seen once the pieces on both sides count, at the ends there is one.
+    before = np.where(exact, np.maximum(at - 1, 0), at)
+    width = np.where(before == at, 0.0, lo[at] - hi[before]) + lo[after] - hi[at]
+    width = np.where(after == at, lo[at] - hi[before], width)
+    rise = np.maximum(width, column["floor"]) / _gap(knots[after], knots[before])
+    scores = encode_number(column, Cells("number", cells.values))
+    slope = np.log(rise) + 0.5 * (scores**2 + _LOG_2PI)
+    tied = exact & (hi > lo)[at]
+    ends = ndtri(np.clip([lo[at[tied]], hi[at[tied]]], _END, 1 - _END))
+    slope[tied] = np.log(ends[1] - ends[0])
+    if cells.missing is not None:
+        slope[cells.missing] = 0.0
+    return np.asarray(slope)

@@ -1,0 +1,216 @@
+"""A table of words, numbers and dates as one number per cell: column by column, with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklatent.tabular._cells import Cells
+from sklatent.tabular._codecs import (
+    Column,
+    decode_levels,
+    decode_number,
+    encode_levels,
+    encode_number,
+    fit_column,
+    log_slope,
+)
+
+_TIMES = ("date", "datetime")
+_PLAIN = ("number", "boolean")
+_WORDS_FOR = {"label": "words", "number": "numbers", "boolean": "booleans", "duration": "durations"}
+
+
+def fit_columns(
+    columns: Sequence[Cells], forced: np.ndarray, *, n_quantiles: int, max_levels: int
+) -> list[Column]:
+    """Learn how to encode each column.
+
+    Parameters
+    ----------
+    columns : sequence of Cells
+        The training rows.
+    forced : ndarray of shape (n_columns,), dtype=bool
+        Columns that are categories whatever they hold.
+    n_quantiles, max_levels : int
+        As in :func:`fit_column`.
+
+    Returns
+    -------
+    fitted : list of dict
+        One description per column.
+    """
+    return [
+        fit_column(cells, forced=bool(force), n_quantiles=n_quantiles, max_levels=max_levels)
+        for cells, force in zip(columns, forced, strict=True)
+    ]
+
+
+def encode_columns(
+    fitted: list[Column],
+    columns: Sequence[Cells],
+    *,
+    names: Sequence[Any],
+    handle_unknown: str,
+    dtype: np.dtype[Any],
+) -> np.ndarray:
+    """Encode rows.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+    columns : sequence of Cells
+        The rows.
+    names : sequence
+        Column names, for messages.
+    handle_unknown : {"error", "missing"}
+        What to do about levels that ``fit`` did not see.
+    dtype : dtype
+        Of the matrix.
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_samples, n_columns)
+        Codes and scores, NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        If a column holds something else than in ``fit``, or an unknown level.
+    """
+    matrix = np.empty((len(columns[0].values), len(columns)), dtype=dtype)
+    for j, (column, cells, name) in enumerate(zip(fitted, columns, names, strict=True)):
+        cells = align(column, cells, name)
+        if column["kind"] == "number":
+            matrix[:, j] = encode_number(column, cells)
+        else:
+            matrix[:, j] = encode_levels(column, cells, name, handle_unknown)
+    return matrix
+
+
+def decode_columns(fitted: list[Column], matrix: np.ndarray) -> list[Cells]:
+    """Decode rows.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+    matrix : ndarray of shape (n_samples, n_columns)
+        Codes and scores, NaN where missing.
+
+    Returns
+    -------
+    columns : list of Cells
+        The rows.
+    """
+    return [
+        (decode_number if column["kind"] == "number" else decode_levels)(column, matrix[:, j])
+        for j, column in enumerate(fitted)
+    ]
+
+
+def slopes(fitted: list[Column], columns: Sequence[Cells], names: Sequence[Any]) -> np.ndarray:
+    """Stack :func:`log_slope` of all columns.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+    columns : sequence of Cells
+        The rows.
+    names : sequence
+        Column names, for messages.
+
+    Returns
+    -------
+    slope : ndarray of shape (n_samples, n_columns), dtype=float64
+        0 for missing cells and columns that are not numbers.
+    """
+    return np.column_stack(
+        [
+            log_slope(column, align(column, cells, name))
+            for column, cells, name in zip(fitted, columns, names, strict=True)
+        ]
+    )
+
+
+def align(column: Column, cells: Cells, name: Any) -> Cells:
+    """Bring cells of another container into the form that a column had in ``fit``.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the same meaning, perhaps in another unit or as categories of numbers.
+    name : object
+        Of the column, for messages.
+
+    Returns
+    -------
+    cells : Cells
+        Of the family and unit of ``fit``.
+
+    Raises
+    ------
+    ValueError
+        If the cells mean something else than in ``fit``.
+    """
+    family = column["family"]
+    if family == "empty" or (cells.missing is not None and cells.missing.all()):
+        zeros = np.zeros(len(cells.values), dtype=np.int64)
+        if family != "empty":
+            return Cells("empty", zeros, cells.missing)
+        return cells
+    numbers = cells.family in _PLAIN or (
+        cells.family == "label" and not any(isinstance(level, str) for level in cells.levels)
+    )
+    if family in _PLAIN and numbers:
+        values = cells.values
+        if cells.family == "label":
+            values = np.array(cells.levels)[values]
+        return Cells("number", values, cells.missing)
+    if (family in _TIMES and cells.family in _TIMES) or family == cells.family == "duration":
+        return _in_unit(cells, column["unit"])
+    if family == "label" and (
+        cells.family == "label" or (numbers and not isinstance(column["levels"][0], str))
+    ):
+        return cells
+    was, now = (_WORDS_FOR.get(kind, "dates") for kind in (family, cells.family))
+    raise ValueError(f"Column {name!r} holds {now}, but held {was} in fit.")
+
+
+def _in_unit(cells: Cells, unit: str) -> Cells:
+    if cells.unit == unit:
+        return cells
+    letter = "m8" if cells.family == "duration" else "M8"
+    times = cells.values.astype(f"{letter}[{cells.unit}]").astype(f"{letter}[{unit}]")
+    return Cells(cells.family, times.astype(np.int64), cells.missing, unit=unit)
+
+
+def blocks(fitted: list[Column]) -> tuple[tuple[str, int, int, int, bool], ...]:
+    """Describe the columns of the matrix in plain tuples.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+
+    Returns
+    -------
+    blocks : tuple of (str, int, int, int, bool)
+        Kind, first and one past the last column, number of levels, whether cells were missing.
+    """
+    return tuple(
+        (
+            column["kind"],
+            j,
+            j + 1,
+            0 if column["kind"] == "number" else len(column["levels"]),
+            column["has_missing"],
+        )
+        for j, column in enumerate(fitted)
+    )
