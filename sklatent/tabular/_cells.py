@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from importlib import import_module
 from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
+from sklatent.tabular._frames import spell
+
+# Families of whole numbers of a unit of time.
+TIMES = frozenset({"date", "datetime", "duration"})
 _LARGEST_INT = np.iinfo(np.int64).max
 _UNSUPPORTED = (
     "Input X has a column of dtype {dtype}, which is not supported: turn it into numbers, words or "
@@ -110,22 +115,32 @@ def read_array(X: np.ndarray) -> list[Cells]:
 
 def _read_series(series: Any, name: Any) -> Cells:
     """Read one column of a narwhals frame."""
-    dtype = series.dtype
-    store = describe(series)
+    native = series.to_native()
+    if hasattr(getattr(native, "dtype", None), "pyarrow_dtype"):
+        pyarrow = import_module("pyarrow")
+        arrow = pyarrow.table({"": native.array}).column(0)
+        cells = _read_series(nw.from_native(arrow, series_only=True), name)
+        return replace(cells, store={**cells.store, "arrow": True})
+    dtype, store = series.dtype, describe(series)
+    if store["dtype"].startswith("date64"):  # which narwhals does not know
+        days = native.cast(import_module("pyarrow").date32())
+        return replace(_read_series(nw.from_native(days, series_only=True), name), store=store)
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return _read_categories(series, store, name)
     if isinstance(dtype, nw.Date | nw.Datetime | nw.Duration):
         return _read_times(series, store)
-    if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean | nw.String | nw.Object)):
-        if isinstance(dtype, nw.List | nw.Array | nw.Struct):
-            return _from_objects(series.to_list(), store, name)
+    if isinstance(dtype, nw.Object | nw.List | nw.Array | nw.Struct):
+        return _from_objects(series.to_list(), store, name)
+    if store["dtype"].lower() == "null":
+        return Cells("empty", np.zeros(len(series)), np.ones(len(series), dtype=bool), store=store)
+    if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean | nw.String)):
         raise TypeError(_UNSUPPORTED.format(dtype=store["dtype"], name=name))
     missing = series.is_null().to_numpy()
     missing = missing if missing.any() else None
     if isinstance(dtype, nw.String):
+        if store["dtype"] == "object":
+            return _from_objects(series.to_list(), store, name)
         return _from_words(series.to_list(), missing, store)
-    if isinstance(dtype, nw.Object):
-        return _from_objects(series.to_list(), store, name)
     if missing is not None:
         series = series.fill_null(False if isinstance(dtype, nw.Boolean) else 0)
     return _from_numbers(series.to_numpy(), missing, store, name)
@@ -142,18 +157,16 @@ def describe(series: Any) -> dict[str, Any]:
     Returns
     -------
     store : dict
-        "dtype" and, where the dtype has them, "unit" and "zone".
+        "dtype"; "kind", the numpy dtype of numbers; "zone", the time zone of times.
     """
     native = series.to_native()
     dtype: Any = native.dtype if hasattr(native, "dtype") else native.type
-    name = str(dtype)
-    if name == "string" and hasattr(dtype, "storage"):
-        name = f"string[{dtype.storage}]"  # pandas spells only one of the two storages
-        if dtype.storage == "pyarrow":
-            name = "string"
-    store = {"dtype": name}
-    if isinstance(series.dtype, nw.Datetime | nw.Duration):
-        store["unit"] = series.dtype.time_unit
+    name, kind = spell(dtype)
+    if series.implementation.is_polars():
+        name = name.partition("(")[0]
+    elif name == "string" and getattr(dtype, "storage", "") == "python":
+        name = "string[python]"  # pandas spells both storages alike
+    store = {"dtype": name, "kind": kind}
     if isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None:
         store["zone"] = series.dtype.time_zone
     return store
@@ -274,21 +287,41 @@ def _family_of(kind: type) -> str:
 
 
 def _read_categories(series: Any, store: dict[str, Any], name: Any) -> Cells:
-    """Read a categorical column with its levels in their order."""
+    """Read a categorical column with its levels in their order, unused ones too.
+
+    The levels of polars' Categorical are shared by all columns of a process: only those in use
+    count, and they are sorted.
+    """
     native = series.to_native()
-    if hasattr(native, "cat") and hasattr(native.cat, "codes"):
-        dtype = native.dtype
-        codes = native.cat.codes.to_numpy().astype(np.int64)
-        levels = dtype.categories.tolist()
-        store = {**store, "levels": str(dtype.categories.dtype), "ordered": bool(dtype.ordered)}
-        kinds = {_family_of(type(level)) for level in levels}
-        if "" in kinds or "date" in kinds:
-            raise TypeError(_UNSUPPORTED.format(dtype=f"category of {store['levels']}", name=name))
-        missing = codes < 0
-        codes[missing] = 0
-        store["declared"] = True
-        return Cells("label", codes, missing if missing.any() else None, levels, store=store)
-    raise TypeError(_UNSUPPORTED.format(dtype=store["dtype"], name=name))
+    if series.implementation.is_polars():
+        missing = series.is_null().to_numpy()
+        cells = _from_words(series.to_list(), missing if missing.any() else None, store)
+        if store["dtype"] != "Enum":
+            return cells
+        levels = native.dtype.categories.to_list()
+        place = np.array([levels.index(level) for level in cells.levels], dtype=np.int64)
+        codes = place[cells.values] if len(place) else cells.values
+        store = {**store, "declared": True}
+        return Cells("label", codes, cells.missing, levels, store=store)
+    if series.implementation.is_pyarrow():
+        native = native.unify_dictionaries().combine_chunks()
+        levels = native.dictionary.to_pylist()
+        indices = native.indices.cast(import_module("pyarrow").int64())
+        codes = np.array(indices.fill_null(-1))
+        kind = native.type
+        store = {**store, "index": str(kind.index_type), "values": str(kind.value_type)}
+        store["ordered"] = bool(kind.ordered)
+    else:
+        categories = native.dtype.categories
+        levels, codes = categories.tolist(), native.cat.codes.to_numpy().astype(np.int64)
+        store = {**store, "levels": str(categories.dtype), "ordered": bool(native.dtype.ordered)}
+    if {_family_of(type(level)) for level in levels} & {"", "date"}:
+        spelled = f"{store['dtype']} of {type(levels[0]).__name__}"
+        raise TypeError(_UNSUPPORTED.format(dtype=spelled, name=name))
+    missing = codes < 0
+    codes[missing] = 0
+    store["declared"] = True
+    return Cells("label", codes, missing if missing.any() else None, levels, store=store)
 
 
 def _read_times(series: Any, store: dict[str, Any]) -> Cells:
@@ -299,9 +332,22 @@ def _read_times(series: Any, store: dict[str, Any]) -> Cells:
     else:
         family = "datetime" if isinstance(series.dtype, nw.Datetime) else "duration"
         unit = series.dtype.time_unit
-    letter = "m8" if family == "duration" else "M8"
-    times = native.to_numpy(dtype=f"{letter}[{unit}]")
-    missing = np.isnat(times)
-    values = times.astype(np.int64)
+    if series.implementation.is_pandas_like():
+        times = native.to_numpy(dtype=f"{'m8' if family == 'duration' else 'M8'}[{unit}]")
+        missing = np.isnat(times)
+        values = times.astype(np.int64)
+    else:
+        missing = series.is_null().to_numpy()
+        values = _physical(native, family).to_numpy().astype(np.int64)
     values[missing] = 0
     return Cells(family, values, missing if missing.any() else None, unit=unit, store=store)
+
+
+def _physical(native: Any, family: str) -> Any:
+    """The whole numbers that polars and pyarrow keep dates and times as, 0 where missing."""
+    if hasattr(native, "to_physical"):
+        return native.to_physical().fill_null(0)
+    pyarrow = import_module("pyarrow")
+    if family == "date":
+        native = native.cast(pyarrow.date32()).cast(pyarrow.int32())
+    return native.cast(pyarrow.int64()).fill_null(0)

@@ -23,7 +23,7 @@ from sklatent.tabular._columns import (
 )
 from sklatent.tabular._frames import FrameSchema, build_frame, frame_schema, is_frame
 from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
-from sklatent.tabular._native import build_array, build_columns
+from sklatent.tabular._native import build_array, build_columns, number_cells
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
 
 
@@ -408,7 +408,10 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return build_columns(columns, self._frame["names"], self._frame["backend"])
         if self._frame is None:
             return values
-        return build_frame(values, FrameSchema(**self._frame))
+        schema = FrameSchema(**self._frame)
+        if np.isnan(values).any():
+            return build_columns(number_cells(values, schema), schema.names, schema.backend)
+        return build_frame(values, schema)
 
     def _log_slope(self, rows: MixedRows) -> np.ndarray:
         """Give log d score / d value per number cell, the log mass of ties, and 0 elsewhere."""

@@ -111,7 +111,7 @@ def frame_schema(X: Any) -> FrameSchema:
             "convert X first, for instance by X.to_pandas()."
         )
     types = native.schema.types if backend == "pyarrow" else list(native.dtypes)
-    spelled = [_spell(dtype) for dtype in types]
+    spelled = [spell(dtype) for dtype in types]
     return FrameSchema(
         backend=backend,
         names=list(frame.columns),
@@ -121,10 +121,20 @@ def frame_schema(X: Any) -> FrameSchema:
 
 
 @lru_cache(maxsize=256)
-def _spell(dtype: Any) -> tuple[str, str]:
+def spell(dtype: Any) -> tuple[str, str]:
     """Name a library's dtype and the numpy dtype of its numbers.
 
     Cached: numpy takes a microsecond to spell a dtype, which counts in a one-row frame.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of pandas, polars or pyarrow.
+
+    Returns
+    -------
+    name, kind : str
+        Entries of ``FrameSchema.dtypes`` and ``FrameSchema.kinds``.
     """
     name = str(dtype)
     plain = name.lower().removesuffix("[pyarrow]")

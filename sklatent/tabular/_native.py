@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from sklatent.tabular._cells import Cells
-from sklatent.tabular._frames import to_kind
+from sklatent.tabular._cells import TIMES, Cells
+from sklatent.tabular._frames import FrameSchema, to_kind
+
+
+def number_cells(values: np.ndarray, schema: FrameSchema) -> list[Cells]:
+    """Make cells of a block of numbers, some of which are missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Numbers, NaN where missing.
+    schema : FrameSchema
+        Names and dtypes of the columns.
+
+    Returns
+    -------
+    columns : list of Cells
+        For :func:`build_columns`. Cells of dtype object or decimal become float64.
+    """
+    holes = np.isnan(values)
+    values = np.where(holes, 0.0, values)
+    return [
+        Cells(
+            "boolean" if kind == "bool" else "number",
+            to_kind(values[:, j], kind),
+            holes[:, j] if holes[:, j].any() else None,
+            store={"dtype": "float64", "kind": "float64"}
+            if kind == "object"
+            else {"dtype": dtype, "kind": kind},
+        )
+        for j, (dtype, kind) in enumerate(zip(schema.dtypes, schema.kinds, strict=True))
+    ]
 
 
 def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) -> Any:
@@ -27,9 +57,30 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
     Returns
     -------
     frame : data frame
-        With the names and dtypes of ``fit``.
+        With the names and dtypes of ``fit``; decimals come back as float64.
+
+    Raises
+    ------
+    ValueError
+        If a cell is missing where the dtype has no missing cells.
     """
-    return _BUILDERS[backend](columns, names)
+    library = import_module(backend)
+    if backend == "pandas":
+        made = [
+            _pandas_column(library, cells, name)
+            for cells, name in zip(columns, names, strict=True)
+        ]
+        frame = library.DataFrame(dict(enumerate(made)))
+        frame.columns = library.Index(names)
+        return frame
+    if backend == "polars":
+        return library.DataFrame(
+            [
+                _polars_column(library, cells).alias(name)
+                for cells, name in zip(columns, names, strict=True)
+            ]
+        )
+    return library.table([arrow_column(library, cells) for cells in columns], names=list(names))
 
 
 def build_array(columns: Sequence[Cells], dtype: np.dtype[Any]) -> np.ndarray:
@@ -50,7 +101,7 @@ def build_array(columns: Sequence[Cells], dtype: np.dtype[Any]) -> np.ndarray:
     objects = columns[0].store["dtype"] == "object"
     table = np.empty((len(columns[0].values), len(columns)), dtype=object if objects else dtype)
     for j, cells in enumerate(columns):
-        table[:, j] = as_objects(cells) if objects else _as_floats(cells)
+        table[:, j] = as_objects(cells) if objects else as_floats(cells)
     return table
 
 
@@ -68,41 +119,63 @@ def as_objects(cells: Cells) -> np.ndarray:
         Strings, numbers, booleans or dates.
     """
     out = np.empty(len(cells.values), dtype=object)
-    if cells.family == "label":
-        if cells.levels:
-            levels = np.empty(len(cells.levels), dtype=object)
-            levels[:] = cells.levels
-            out[:] = levels[cells.values]
+    if cells.family == "label" and len(cells.levels):
+        levels = np.empty(len(cells.levels), dtype=object)
+        levels[:] = cells.levels
+        out[:] = levels[cells.values]
     elif cells.family == "boolean":
         out[:] = cells.values.astype(bool)
     elif cells.family == "date":
         out[:] = cells.values.astype("datetime64[D]").astype(object)
-    elif cells.family != "empty":
+    elif cells.family not in ("label", "empty"):
         out[:] = cells.values
     if cells.missing is not None:
         out[cells.missing] = float("nan") if cells.store.get("missing") == "nan" else None
     return out
 
 
-def _as_floats(cells: Cells) -> np.ndarray:
+def as_floats(cells: Cells) -> np.ndarray:
+    """Give numbers as float64, NaN where missing.
+
+    Parameters
+    ----------
+    cells : Cells
+        Numbers or booleans.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_samples,), dtype=float64
+        A new array.
+    """
     values = cells.values.astype(np.float64)
     if cells.missing is not None:
         values[cells.missing] = np.nan
     return values
 
 
+def _numbers(cells: Cells) -> np.ndarray:
+    """Give numbers in the dtype that the column had, anything where missing."""
+    kind = cells.store["kind"]
+    if cells.values.dtype.kind == "i" and kind not in ("bool", "object"):
+        return cells.values.astype(kind)
+    return to_kind(cells.values, kind)
+
+
+def _times(cells: Cells) -> np.ndarray:
+    """Give dates, times and durations as numpy has them."""
+    times = cells.values.astype(f"{'m8' if cells.family == 'duration' else 'M8'}[{cells.unit}]")
+    if cells.missing is not None:
+        times[cells.missing] = np.array("NaT", dtype=times.dtype)
+    return times
+
+
 # -- pandas ------------------------------------------------------------------------------------
 
 
-def _build_pandas(columns: Sequence[Cells], names: Sequence[Any]) -> Any:
-    pandas = import_module("pandas")
-    frame = pandas.DataFrame({j: _pandas_column(pandas, cells) for j, cells in enumerate(columns)})
-    frame.columns = pandas.Index(names)
-    return frame
-
-
-def _pandas_column(pandas: Any, cells: Cells) -> Any:
+def _pandas_column(pandas: Any, cells: Cells, name: Any) -> Any:
     dtype = cells.store["dtype"]
+    if cells.store.get("arrow"):
+        return pandas.arrays.ArrowExtensionArray(arrow_column(import_module("pyarrow"), cells))
     if dtype == "category":
         levels = pandas.Index(cells.levels, dtype=cells.store["levels"])
         codes = cells.values if cells.missing is None else np.where(cells.missing, -1, cells.values)
@@ -111,27 +184,95 @@ def _pandas_column(pandas: Any, cells: Cells) -> Any:
         return pandas.Series(as_objects(cells), dtype=object)
     if cells.family == "label":
         return pandas.array(as_objects(cells), dtype=dtype)
-    if cells.family in ("date", "datetime", "duration"):
-        letter = "m8" if cells.family == "duration" else "M8"
-        times = cells.values.astype(f"{letter}[{cells.unit}]")
-        if cells.missing is not None:
-            times[cells.missing] = np.array("NaT", dtype=times.dtype)
-        if "zone" in cells.store:
-            zoned = pandas.DatetimeIndex(times).tz_localize("UTC")
-            return zoned.tz_convert(cells.store["zone"])
-        return times
-    return _pandas_numbers(pandas, cells, dtype)
+    if cells.family in TIMES:
+        times = _times(cells)
+        if "zone" not in cells.store:
+            return times
+        return pandas.DatetimeIndex(times).tz_localize("UTC").tz_convert(cells.store["zone"])
+    if dtype.startswith("float"):
+        return as_floats(cells).astype(dtype)
+    column = pandas.array(_numbers(cells), dtype=dtype)
+    if cells.missing is not None:
+        if dtype == cells.store["kind"]:
+            raise ValueError(
+                f"Input X contains NaN, but columns of dtype {dtype} have no missing cells: fit "
+                f"on a dtype that has them, for instance Int64 or boolean. (column {name!r})"
+            )
+        column[cells.missing] = pandas.NA
+    return column
 
 
-def _pandas_numbers(pandas: Any, cells: Cells, dtype: str) -> Any:
-    plain = dtype.lower()
+# -- polars ------------------------------------------------------------------------------------
+
+
+def _polars_column(polars: Any, cells: Cells) -> Any:
+    name = cells.store["dtype"]
+    if name == "Object":
+        return polars.Series(as_objects(cells).tolist(), dtype=polars.Object)
+    if cells.family == "empty" or (cells.family == "label" and not len(cells.levels)):
+        return polars.Series([None] * len(cells.values), dtype=_polars_dtype(polars, cells))
+    if cells.family == "label":
+        dtype = _polars_dtype(polars, cells)
+        series = polars.Series(list(cells.levels), dtype=polars.String).cast(dtype)
+        series = series.gather(cells.values)
+    elif cells.family in TIMES:
+        whole = polars.Series(cells.values)
+        whole = whole.cast(polars.Int32) if name == "Date" else whole
+        series = whole.cast(_polars_dtype(polars, cells))
+    else:
+        series = polars.Series(_numbers(cells))
     if cells.missing is None:
-        return pandas.array(to_kind(cells.values, plain), dtype=dtype)
-    if plain == dtype and plain.startswith("float"):
-        return _as_floats(cells).astype(dtype)
-    return pandas.array(as_objects(cells), dtype=dtype)
+        return series
+    seen = polars.Series(~cells.missing)
+    return polars.select(polars.when(seen).then(series)).to_series()
 
 
-_BUILDERS: dict[str, Callable[[Sequence[Cells], Sequence[Any]], Any]] = {
-    "pandas": _build_pandas,
-}
+def _polars_dtype(polars: Any, cells: Cells) -> Any:
+    name = cells.store["dtype"]
+    if name == "Enum":
+        return polars.Enum(list(cells.levels))
+    if name == "Datetime":
+        return polars.Datetime(cells.unit, cells.store.get("zone"))
+    return polars.Duration(cells.unit) if name == "Duration" else getattr(polars, name)
+
+
+# -- pyarrow -----------------------------------------------------------------------------------
+
+
+def arrow_column(pyarrow: Any, cells: Cells) -> Any:
+    """Make an arrow array of cells.
+
+    Parameters
+    ----------
+    pyarrow : module
+        The library.
+    cells : Cells
+        Cells with the ``store`` that ``fit`` read.
+
+    Returns
+    -------
+    array : pyarrow.Array
+        In the type that the store names.
+    """
+    store = cells.store
+    if cells.family == "empty":
+        return pyarrow.nulls(len(cells.values))
+    if cells.family == "label":
+        values = pyarrow.type_for_alias(store.get("values", store["dtype"]))
+        if "index" not in store:
+            return pyarrow.array(as_objects(cells).tolist(), type=values)
+        codes = pyarrow.array(cells.values, mask=cells.missing)
+        return pyarrow.DictionaryArray.from_arrays(
+            codes.cast(pyarrow.type_for_alias(store["index"])),
+            pyarrow.array(list(cells.levels), type=values),
+            ordered=store["ordered"],
+        )
+    if cells.family not in TIMES:
+        return pyarrow.array(_numbers(cells), mask=cells.missing)
+    whole = pyarrow.array(cells.values, mask=cells.missing)
+    if cells.family == "duration":
+        return whole.cast(pyarrow.duration(cells.unit))
+    if cells.family == "datetime":
+        return whole.cast(pyarrow.timestamp(cells.unit, tz=store.get("zone")))
+    days = whole.cast(pyarrow.int32()).cast(pyarrow.date32())
+    return days.cast(pyarrow.type_for_alias(store["dtype"]))
