@@ -133,8 +133,13 @@ def _read_series(series: Any, name: Any) -> Cells:
         return _from_objects(series.to_list(), store, name)
     if store["dtype"].lower() == "null":
         return Cells("empty", np.zeros(len(series)), np.ones(len(series), dtype=bool), store=store)
+    if store["dtype"].startswith("Sparse["):
+        return _from_numbers(np.asarray(native), None, store, name)
     if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean | nw.String)):
         raise TypeError(_UNSUPPORTED.format(dtype=store["dtype"], name=name))
+    if store["dtype"] == store["kind"] != "object" and series.implementation.is_pandas():
+        # NumPy's own dtypes: no mask to look up.
+        return _from_numbers(native.to_numpy(), None, store, name)
     missing = series.is_null().to_numpy()
     missing = missing if missing.any() else None
     if isinstance(dtype, nw.String):
@@ -186,6 +191,7 @@ def _from_numbers(
     holes = np.isnan(values)
     if holes.any():
         missing = holes if missing is None else missing | holes
+        values[holes] = 0.0
     infinite = np.isinf(values)
     if infinite.any():
         raise ValueError(
@@ -315,6 +321,10 @@ def _read_categories(series: Any, store: dict[str, Any], name: Any) -> Cells:
         categories = native.dtype.categories
         levels, codes = categories.tolist(), native.cat.codes.to_numpy().astype(np.int64)
         store = {**store, "levels": str(categories.dtype), "ordered": bool(native.dtype.ordered)}
+        if hasattr(categories, "closed"):  # intervals: their words, and what they are made of
+            levels = list(map(str, levels))
+            store["intervals"] = [categories.left.tolist(), categories.right.tolist()]
+            store["levels"] = categories.closed
     if {_family_of(type(level)) for level in levels} & {"", "date"}:
         spelled = f"{store['dtype']} of {type(levels[0]).__name__}"
         raise TypeError(_UNSUPPORTED.format(dtype=spelled, name=name))

@@ -58,13 +58,13 @@ def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int)
     if cells.family == "label":
         return {**column, **_fit_labels(cells, present)}
     distinct, counts = np.unique(present, return_counts=True)
+    nearest = not forced and cells.family != "boolean"
     few = len(distinct) <= max_levels and _ROWS_PER_LEVEL * len(distinct) <= len(present)
     if len(distinct) == 1 and cells.missing is None:
-        return {**column, "kind": "constant", "levels": distinct, "nearest": not forced}
+        return {**column, "kind": "constant", "levels": distinct, "nearest": nearest}
     if forced or few or len(distinct) == 1 or cells.family == "boolean":
         if cells.family == "boolean":
             distinct = np.arange(2)
-        nearest = not forced and cells.family != "boolean"
         return {**column, "kind": "category", "levels": distinct, "nearest": nearest}
     return {**column, "kind": "number", **_fit_number(distinct, counts, n_quantiles, cells.unit)}
 
@@ -385,7 +385,7 @@ def log_slope(column: Column, cells: Cells) -> np.ndarray:
     before = np.where(exact, np.maximum(at - 1, 0), at)
     width = np.where(before == at, 0.0, lo[at] - hi[before]) + lo[after] - hi[at]
     width = np.where(after == at, lo[at] - hi[before], width)
-    rise = np.maximum(width, column["floor"]) / _gap(knots[after], knots[before])
+    rise = np.where(width > 0, width, column["floor"]) / _gap(knots[after], knots[before])
     scores = encode_number(column, Cells("number", cells.values))
     slope = np.log(rise) + 0.5 * (scores**2 + _LOG_2PI)
     tied = exact & (hi > lo)[at]

@@ -67,8 +67,7 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
     library = import_module(backend)
     if backend == "pandas":
         made = [
-            _pandas_column(library, cells, name)
-            for cells, name in zip(columns, names, strict=True)
+            _pandas_column(library, cells, name) for cells, name in zip(columns, names, strict=True)
         ]
         frame = library.DataFrame(dict(enumerate(made)))
         frame.columns = library.Index(names)
@@ -177,8 +176,8 @@ def _pandas_column(pandas: Any, cells: Cells, name: Any) -> Any:
     if cells.store.get("arrow"):
         return pandas.arrays.ArrowExtensionArray(arrow_column(import_module("pyarrow"), cells))
     if dtype == "category":
-        levels = pandas.Index(cells.levels, dtype=cells.store["levels"])
         codes = cells.values if cells.missing is None else np.where(cells.missing, -1, cells.values)
+        levels = _pandas_levels(pandas, cells)
         return pandas.Categorical.from_codes(codes, levels, ordered=cells.store["ordered"])
     if dtype == "object":
         return pandas.Series(as_objects(cells), dtype=object)
@@ -200,6 +199,13 @@ def _pandas_column(pandas: Any, cells: Cells, name: Any) -> Any:
             )
         column[cells.missing] = pandas.NA
     return column
+
+
+def _pandas_levels(pandas: Any, cells: Cells) -> Any:
+    kind = cells.store["levels"]
+    if "intervals" in cells.store:
+        return pandas.IntervalIndex.from_arrays(*cells.store["intervals"], closed=kind)
+    return pandas.Index(cells.levels, dtype=kind)
 
 
 # -- polars ------------------------------------------------------------------------------------

@@ -252,19 +252,17 @@ def _has_words(X: Any, schema: FrameSchema | None) -> bool:
         return any(_is_word(cell) for j in objects for cell in frame[:, j].to_list())
     if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUS":
         return False
-    if not isinstance(X, np.ndarray | list | tuple):
+    if not isinstance(X, list | tuple) and not hasattr(X, "__array__"):
         return False
     try:
         table = np.asarray(X)
     except ValueError:  # ragged
         return False
-    if table.dtype.kind == "O":
-        return table.ndim == 2 and any(map(_is_word, table.ravel()))
-    return table.ndim == 2 and table.dtype.kind in "US"
+    return table.dtype.kind in "US" or any(map(_is_word, table.ravel()))
 
 
 def _is_word(cell: Any) -> bool:
-    return isinstance(cell, str | date)
+    return isinstance(cell, str | bytes | date)
 
 
 def _check_any_columns(estimator: Any, X: Any, schema: FrameSchema | None) -> None:

@@ -20,7 +20,14 @@ WORDS = ["pear", "fig", None, "apple", "fig", "fig"]
 NUMBERS = [3, 1, None, 7, 1, 2**60 + 1]
 HALVES = [0.5, None, 2.25, -1.0, 0.5, 1e6]
 FLAGS = [True, None, False, True, True, False]
-DAYS = [date(2020, 1, 3), date(1969, 12, 31), None, date(2020, 1, 3), date(2021, 5, 6), date(1, 1, 1)]
+DAYS = [
+    date(2020, 1, 3),
+    date(1969, 12, 31),
+    None,
+    date(2020, 1, 3),
+    date(2021, 5, 6),
+    date(1, 1, 1),
+]
 TIMES = [
     datetime(2020, 1, 3, 4, 5, 6, 789123),
     None,
@@ -29,7 +36,14 @@ TIMES = [
     datetime(2020, 1, 3),
     datetime(2021, 7, 1, 12),
 ]
-GAPS = [timedelta(days=3), timedelta(microseconds=-7), None, timedelta(0), timedelta(0), timedelta(1)]
+GAPS = [
+    timedelta(days=3),
+    timedelta(microseconds=-7),
+    None,
+    timedelta(0),
+    timedelta(0),
+    timedelta(1),
+]
 
 
 def round_trip(X: Any, **params: Any) -> Any:
@@ -58,14 +72,17 @@ PANDAS: dict[str, Any] = {
     "object of dates": pd.Series(DAYS, dtype=object),
     "object of nothing": pd.Series([None] * 6, dtype=object),
     "category": pd.Series(WORDS, dtype="category"),
-    "ordered": pd.Series(
-        pd.Categorical(WORDS, ["pear", "never", "fig", "apple"], ordered=True)
-    ),
+    "ordered": pd.Series(pd.Categorical(WORDS, ["pear", "never", "fig", "apple"], ordered=True)),
     "category of integers": pd.Series(pd.Categorical([3, 1, None, 1, 1, 3], [7, 3, 1])),
     "category of floats": pd.Series(pd.Categorical([0.5, 1, None, 1, 1, 0.5])),
     "category of objects": pd.Series(
-        pd.Categorical(pd.Series(WORDS, dtype=object), pd.Index(WORDS[:2] + ["apple"], dtype=object))
+        pd.Categorical(
+            pd.Series(WORDS, dtype=object), pd.Index([*WORDS[:2], "apple"], dtype=object)
+        )
     ),
+    "intervals": pd.cut(pd.Series(HALVES), [-2, 0, 1, 2, 5]),
+    "closed intervals": pd.Series(pd.cut([1, 2, 3, 4, 5, 6], [1, 3, 9], right=False)),
+    "sparse": pd.Series(pd.arrays.SparseArray([0, 0, 1.5, 0, 0, 0])),
     "empty category": pd.Series(pd.Categorical([None] * 6)),
     "Int64": pd.Series(NUMBERS, dtype="Int64"),
     "UInt8": pd.Series([3, 1, None, 7, 1, 255], dtype="UInt8"),
@@ -80,8 +97,11 @@ PANDAS: dict[str, Any] = {
     "int64": pd.Series([-(2**63), 2**63 - 1, 0, 0, 1, 5]),
     "uint64": pd.Series([2**64 - 2**11, 0, 1, 1, 1, 5], dtype="uint64"),
     "int8": pd.Series([-128, 127, 0, 0, 1, 5], dtype="int8"),
-    "float16": pd.Series(HALVES[:5] + [3], dtype="float16"),
-    **{f"datetime64[{u}]": pd.Series(pd.to_datetime(TIMES)).dt.as_unit(u) for u in ("s", "us", "ns")},
+    "float16": pd.Series([*HALVES[:5], 3], dtype="float16"),
+    **{
+        f"datetime64[{u}]": pd.Series(pd.to_datetime(TIMES)).dt.as_unit(u)
+        for u in ("s", "us", "ns")
+    },
     **{f"datetime64[{u}, Paris]": zoned(u) for u in ("us", "ns")},
     "fixed offset": pd.Series(pd.to_datetime(TIMES)).dt.tz_localize("+01:30"),
     "no time": pd.Series(pd.to_datetime([None] * 6)),
@@ -112,7 +132,7 @@ def test_pandas(kind: str) -> None:
 
 
 def test_pandas_together_with_odd_names() -> None:
-    X = pd.DataFrame({j: column for j, column in enumerate(PANDAS.values())})
+    X = pd.DataFrame(dict(enumerate(PANDAS.values())))
     assert_frame_equal(round_trip(X), X, check_exact=True)
 
 
@@ -164,7 +184,10 @@ ARROW: dict[str, pa.Array] = {
     "null": pa.nulls(6),
     "date32": pa.array(DAYS),
     "date64": pa.array(DAYS, pa.date64()),
-    **{f"timestamp {u}": pa.array(TIMES).cast(pa.timestamp(u), safe=False) for u in ("s", "us", "ns")},
+    **{
+        f"timestamp {u}": pa.array(TIMES).cast(pa.timestamp(u), safe=False)
+        for u in ("s", "us", "ns")
+    },
     "timestamp Paris": pa.array(TIMES).cast(pa.timestamp("us", "Europe/Paris")),
     "duration": pa.array(GAPS),
 }
@@ -186,7 +209,11 @@ def test_pyarrow_in_pieces() -> None:
 
 @pytest.mark.parametrize("kind", ["object", "float64", "float32", "int64", "list", "strings"])
 def test_arrays(kind: str) -> None:
-    cells = [["a", 1, 0.5, True, None], ["b", 2, None, False, None], ["a", 2**60 + 1, 0.25, None, None]]
+    cells = [
+        ["a", 1, 0.5, True, None],
+        ["b", 2, None, False, None],
+        ["a", 2**60 + 1, 0.25, None, None],
+    ]
     if kind in ("object", "list"):
         X = cells if kind == "list" else np.array(cells, dtype=object)
         back = TabularEncoder().fit(X).inverse_transform(TabularEncoder().fit_transform(X))
