@@ -37,7 +37,9 @@ from sklatent._utils._params import Interval, RealNotInt, StrOptions, _fit_conte
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent._utils.validation import check_codes, check_hidden_layer_sizes
 from sklatent.nn import ACTIVATIONS
-from sklatent.tabular import Rows, TabularEncoder, check_rows, with_index_of
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows, with_index_of
+
+AnyRows = Rows | MixedRows
 
 # Rows drawn at a time: bounds the memory of a large sample.
 DRAW_ROWS = 10_000
@@ -67,6 +69,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         Training loss of each record.
     """
 
+    table_: TabularEncoder
     _module: ClassVar[type]
     # Whether the start may be fitted to the validation rows as well.
     _start_on_all_rows: ClassVar[bool] = True
@@ -122,7 +125,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         return int(self.n_components)
 
     def _after_training(
-        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+        self, rows: AnyRows, encoded: RowSource, outcome: FitOutcome, seed: int
     ) -> None:
         """Fit what stands on the trained net, such as a latent prior.
 
@@ -178,14 +181,10 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, X_val: Any) -> bool:
         check_hidden_layer_sizes(self.hidden_layer_sizes)
         continued = self._continued()
-        if continued is None:
-            self._forget()
-        rows = check_rows(self, X, reset=continued is None, min_rows=2)
-        held_out = None if X_val is None else check_rows(self, X_val, reset=False)
+        rows = self._begin(X) if continued is None else self._read(X, min_rows=2)
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if continued is None:
-            self.table_ = self._make_table()._fit_rows(rows, common_scale=not self.standardize)
+        held_out = None if X_val is None else self._read(X_val)
         train = self._source(rows, device)
         valid = None if held_out is None else self._source(held_out, device)
         budget = self._plan(len(rows), valid is not None, continued is not None)
@@ -223,9 +222,31 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return interrupted or ended["interrupted"]
 
-    def _make_table(self) -> TabularEncoder:
-        """Make the front through which rows come in and go out."""
-        return TabularEncoder(standardize=self.standardize)
+    def _begin(self, X: Any) -> AnyRows:
+        """Start from nothing: validate the rows and fit the front to them."""
+        self._forget()
+        table, rows = self._open(X)
+        self.table_ = table._fit_rows(rows, common_scale=not self.standardize)
+        return rows
+
+    def _open(self, X: Any) -> tuple[TabularEncoder, AnyRows]:
+        """Make the front through which rows come in and go out, and validate the first ones."""
+        table = TabularEncoder(standardize=self.standardize)
+        return table, check_rows(self, X, reset=True, min_rows=2)
+
+    def _read(self, X: Any, min_rows: int = 1) -> AnyRows:
+        """Validate rows of the table that ``fit`` saw."""
+        if self.table_.mode_ == "quantile":
+            return self.table_._check_rows(X, reset=False, estimator=self, min_rows=min_rows)
+        return check_rows(self, X, reset=False, min_rows=min_rows)
+
+    def _module_of(self, table: TabularEncoder) -> type:
+        """Return the class of the torch module for a table."""
+        return self._module
+
+    def _schedule(self) -> dict[str, int]:
+        """Give what :func:`plan_budget` shall assume instead of its defaults."""
+        return {}
 
     def _continued(self) -> LatentNet | None:
         """Return the net that a warm start goes on with."""
@@ -248,7 +269,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
-    def _source(self, rows: Rows, device: Any) -> RowSource:
+    def _source(self, rows: AnyRows, device: Any) -> RowSource:
         def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
             return self.table_._encode(rows.take(index))
 
@@ -267,6 +288,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
             # folds would have been seen by a net that goes on from earlier training
             from_pca=self._starts_at_pca() and not continued,
             cross=self._cross_validates,
+            **self._schedule(),
         )
 
     def _spec(
@@ -324,7 +346,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
     # -- answers -------------------------------------------------------------------------------
 
-    def _run(self, verb: Verb, rows: Rows) -> NDArray[Any]:
+    def _run(self, verb: Verb, rows: AnyRows) -> NDArray[Any]:
         """Call a method of the module on rows, in their dtype."""
         if len(rows) == 1:
             # one row is all overhead: no slicing
@@ -372,7 +394,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         """Restore a saved model, on the CPU where its device is missing."""
         state = check_state(type(self).__name__, state)
         if isinstance(state.get("net_"), dict):
-            state["net_"] = LatentNet.from_state(self._module, state["net_"])
+            state["net_"] = LatentNet.from_state(self._module_of(state["table_"]), state["net_"])
         super().__setstate__(state)
 
 
@@ -393,7 +415,7 @@ class EncoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Latent codes, deterministic, in the dtype of ``X`` (float64 or float32).
         """
         check_is_fitted(self)
-        return self._run("encode", check_rows(self, X, reset=False))
+        return self._run("encode", self._read(X))
 
 
 class DecoderMixin:
@@ -482,7 +504,7 @@ class DensityMixin:
             whatever rows lie beside.
         """
         check_is_fitted(self)
-        log_density: NDArray[np.float64] = self._log_density(check_rows(self, X, reset=False))
+        log_density: NDArray[np.float64] = self._log_density(self._read(X))
         return log_density
 
     def score(self: Any, X: Any, y: Any = None) -> float:

@@ -89,14 +89,16 @@ def plan_budget(
     has_validation: bool,
     from_pca: bool,
     cross: bool,
+    largest_batch: int = 128,
+    long_cycle: int = 1500,
 ) -> Budget:
     """Turn the parameters of an estimator and the number of rows into a budget."""
     validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca, cross)
     size = batch_size
     if size == "auto":
-        size = 2 ** round(math.log2(min(max(n_rows / 16, 16), 128)))
+        size = 2 ** round(math.log2(min(max(n_rows / 16, 16), largest_batch)))
     if max_steps == "auto":
-        n_steps = 1500 if n_rows >= MIN_ROWS_HOLDOUT else 400
+        n_steps = long_cycle if n_rows >= MIN_ROWS_HOLDOUT else 400
         # A model that has not seen each row some 24 times may still have something to learn.
         passes = 24 * n_rows // size
         max_total_steps = max(n_steps, passes) if validation == "holdout" else n_steps

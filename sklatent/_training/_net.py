@@ -409,6 +409,10 @@ class LatentNet(NeuralNet):
         cast: torch.nn.Module = self.casts_[wanted]
         return cast
 
+    def generator(self, seed: int) -> torch.Generator:
+        """Return a generator on the device of the net, for draws."""
+        return seeded_generator(seed, torch.device(self.device))
+
     def finish(self) -> "LatentNet":
         """Keep what answers need and drop the optimizer, the data and the callbacks."""
         self.module_.eval().requires_grad_(False)

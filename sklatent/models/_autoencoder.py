@@ -10,7 +10,7 @@ from sklatent._utils._params import Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.models._capacity import CapacityMixin, prefix_errors
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
-from sklatent.tabular import Rows, check_rows
+from sklatent.tabular import MixedRows, Rows, check_rows
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
@@ -209,7 +209,7 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         )
 
     def _after_training(
-        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+        self, rows: Rows | MixedRows, encoded: RowSource, outcome: FitOutcome, seed: int
     ) -> None:
         if self.ordered:
             curve = prefix_errors(outcome, encoded)

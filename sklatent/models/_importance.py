@@ -38,7 +38,7 @@ class ImportanceSampler:
     Parameters
     ----------
     module : torch.nn.Module
-        Has ``infer``, ``decoder`` and ``log_density``.
+        Has ``infer``, ``log_likelihood`` and ``widest``, the numbers it holds per code.
     prior : GaussianMixture
         Distribution of the whitened codes.
     draws : ndarray of shape (n_draws, n_components)
@@ -67,7 +67,7 @@ class ImportanceSampler:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the log-likelihood of rows (n, p) as (n, 1)."""
-        widest = max(x.shape[1], self.factors.shape[1], 128)
+        widest = max(self.module.widest, self.factors.shape[1])
         size = max(1, CHUNK_CELLS // (len(self.draws) * widest))
         return torch.cat([self._chunk(part) for part in torch.split(x, size)])[:, None]
 
@@ -76,10 +76,9 @@ class ImportanceSampler:
         spread = torch.exp(0.5 * log_variance) * WIDENING
         z = mean[:, None] + spread[:, None] * self.draws
         log_q = self.log_proposal - torch.log(spread).sum(1, keepdim=True)
-        flat = z.reshape(-1, z.shape[2])
-        decoded = self.module.decoder(flat).view(*z.shape[:2], -1)
-        log_x = self.module.log_density(x[:, None], decoded)
-        log_ratio = log_x + self._log_prior(flat).view(z.shape[:2]) - log_q
+        log_x = self.module.log_likelihood(x, z)
+        log_prior = self._log_prior(z.reshape(-1, z.shape[2])).view(z.shape[:2])
+        log_ratio = log_x + log_prior - log_q
         return torch.logsumexp(log_ratio, 1) - math.log(z.shape[1])
 
     def _log_prior(self, z: Tensor) -> Tensor:

@@ -1,17 +1,17 @@
 """VAETransformer: an autoencoder with a distribution over codes and over rows."""
 
-import math
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
 
-from sklatent._training import FitOutcome, NetSpec, RowSource
+from sklatent._training import MIN_ROWS_TRAINING, FitOutcome, NetSpec, RowSource
 from sklatent._utils._params import Integral, Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, DensityMixin, EncoderMixin, SamplerMixin
 from sklatent.models._calibration import add_residual_noise, fit_marginals, match_marginals
@@ -19,181 +19,17 @@ from sklatent.models._capacity import CapacityMixin
 from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_function
 from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
-from sklatent.models._principal import PrincipalAxes, principal_axes
-from sklatent.models._skip_autoencoder import LINEAR_PART, linear_start, reach_of
-from sklatent.nn import ResidualMap, gaussian_kl
-from sklatent.tabular import Rows, check_rows
+from sklatent.models._skip_vae import N_KNOTS, SkipVAE, skip_vae_spec
+from sklatent.models._tabular_vae import TabularVAE, tabular_spec
+from sklatent.nn import gaussian_kl
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
 
-LOG_2PI = math.log(2 * math.pi)
-# Knots of each column's noise variance as a function of its decoded mean.
-N_KNOTS = 8
 MAX_ROWS_MARGINALS = 100_000
+# Batches of mixed tables are larger and steps fewer: each step costs several times as much.
+TABULAR_SCHEDULE = {"largest_batch": 256, "long_cycle": 1000}
+MAX_AUTO_MIXED = 16
 # A component whose KL divergence is below this carries no information (nats).
 ACTIVE_KL = 0.05
-
-
-class SkipVAE(nn.Module):
-    """Variational autoencoder that starts as probabilistic PCA.
-
-    Parameters
-    ----------
-    n_features, n_components : int
-        Width of the rows and of the code.
-    hidden_layer_sizes : tuple of int
-        Hidden layers of the encoder's network; the decoder has them in reverse.
-    activation : str
-        Name of the activation.
-    """
-
-    code_scale: Tensor
-    decode_scale: Tensor
-    start_log_variance: Tensor
-    log_noise: Tensor
-    noise_base: Tensor
-    noise_knots: Tensor
-    noise_slopes: Tensor
-    noise_floor: Tensor
-    varying: Tensor
-
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        *,
-        hidden_layer_sizes: tuple[int, ...],
-        activation: str,
-    ) -> None:
-        super().__init__()
-        d, k, sizes = n_features, n_components, hidden_layer_sizes
-        self.encoder = ResidualMap(d, sizes, k, activation=activation, n_extra=k)
-        self.decoder = ResidualMap(k, sizes[::-1], d, activation=activation, n_extra=0)
-        self.register_buffer("code_scale", torch.ones(k))
-        # the posterior means of PPCA are shrunk: with two scales, codes and rows are PCA's
-        self.register_buffer("decode_scale", torch.ones(k))
-        self.register_buffer("start_log_variance", torch.zeros(k))
-        # variance of the rows about their decoded means: one number while training ...
-        self.register_buffer("log_noise", torch.zeros(1))
-        # ... and afterwards, per column, a piecewise linear function of the decoded mean
-        self.register_buffer("noise_base", torch.zeros(d))
-        self.register_buffer("noise_knots", torch.zeros(N_KNOTS, d))
-        self.register_buffer("noise_slopes", torch.zeros(N_KNOTS, d))
-        self.register_buffer("noise_floor", torch.full((1,), 1e-6))
-        self.register_buffer("varying", torch.ones(d))
-
-    def infer(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of the posterior of the whitened codes, (n, k) each."""
-        mean, bent = self.encoder.both(x)
-        if bent is None:
-            return mean, self.start_log_variance.expand_as(mean)
-        return mean, self.start_log_variance + bent
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Posterior mean of the codes, (n, k)."""
-        codes: Tensor = self.encoder(x) * self.code_scale
-        return codes
-
-    def posterior(self, x: Tensor) -> Tensor:
-        """Posterior mean and standard deviation of the codes side by side, (n, 2 k)."""
-        mean, log_variance = self.infer(x)
-        spread = torch.exp(0.5 * log_variance)
-        return torch.cat([mean * self.code_scale, spread * self.code_scale], dim=1)
-
-    def whitened_posterior(self, x: Tensor) -> Tensor:
-        """Posterior mean and log-variance of the whitened codes side by side, (n, 2 k)."""
-        return torch.cat(self.infer(x), dim=1)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Mean of the rows given their codes, (n, n_features)."""
-        rows: Tensor = self.decoder(z / self.decode_scale)
-        return rows
-
-    def decode_whitened(self, z: Tensor) -> Tensor:
-        """Mean of the rows given whitened codes, (n, n_features)."""
-        rows: Tensor = self.decoder(z)
-        return rows
-
-    def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Rebuild rows from one posterior draw each."""
-        mean, log_variance = self.infer(x)
-        if generator is None:
-            # validation draws are the same at each check
-            generator = torch.Generator(device=x.device).manual_seed(0)
-        noise = torch.empty_like(mean).normal_(generator=generator)
-        z = mean + torch.exp(0.5 * log_variance) * noise
-        if self.training:
-            self.decoder.widen_reach(z)
-        x_hat = self.decoder(z)
-        return {
-            "x_hat": x_hat,
-            "mean": mean,
-            "log_variance": log_variance,
-            "log_noise": self.log_noise,
-            "varying": self.varying,
-        }
-
-    def log_density(self, x: Tensor, decoded: Tensor) -> Tensor:
-        """Log-density of rows about decoded means, summed over the columns that vary."""
-        log_noise = self.noise_base.expand_as(decoded).clone()
-        for knot, slope in zip(self.noise_knots, self.noise_slopes, strict=True):
-            log_noise.addcmul_(torch.clamp_min(decoded - knot, 0.0), slope)
-        squared = (x - decoded).square_() * torch.exp(-log_noise)
-        return -0.5 * ((squared + log_noise + LOG_2PI) @ self.varying)
-
-
-def evidence_loss(
-    output: dict[str, Tensor], x: Tensor, progress: float, *, beta: float
-) -> dict[str, Tensor]:
-    """Negative evidence lower bound in nats (at beta = 1), one shared noise variance (sigma-VAE).
-
-    Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training with Calibrated Decoders",
-    2021.
-    """
-    log_noise, varying = output["log_noise"], output["varying"]
-    squared = ((output["x_hat"] - x) ** 2) @ varying * torch.exp(-log_noise)
-    constant = 0.5 * varying.sum() * (log_noise + LOG_2PI)
-    kl = gaussian_kl(output["mean"], output["log_variance"]).sum(1)
-    return {"reconstruction": 0.5 * squared + constant, "kl": beta * kl}
-
-
-def measure_noise(module: Any, rows: RowSource) -> None:
-    """Set the shared noise variance to what rows that are not trained on show."""
-    squared = 0.0
-    for x in rows.chunks():
-        mean, log_variance = module.infer(x)
-        # the same draws at each check
-        generator = torch.Generator(device=x.device).manual_seed(1)
-        noise = torch.empty_like(mean).normal_(generator=generator)
-        errors = (x - module.decoder(mean + torch.exp(0.5 * log_variance) * noise)) ** 2
-        squared += float((errors @ module.varying).sum())
-    variance = squared / len(rows) / max(1.0, float(module.varying.sum()))
-    module.log_noise.fill_(math.log(max(variance, float(module.noise_floor))))
-
-
-def ppca_weights(axes: PrincipalAxes, n_varying: int) -> dict[str, NDArray[Any]]:
-    """Weights that make the module probabilistic PCA along these axes.
-
-    Tipping and Bishop, "Probabilistic Principal Component Analysis", 1999, with codes of unit
-    variance a priori.
-    """
-    k = len(axes.scale)
-    floor = 1e-4 * axes.total_variance / max(1, n_varying)
-    noise = max(axes.residual_variance.sum() / max(1, n_varying - k), floor, 1e-30)
-    explained = axes.scale**2 if axes.total_variance > 0 else 0.0 * axes.scale
-    variance = np.maximum(explained, 1.02 * noise)
-    gain = np.sqrt(variance - noise)
-    encoder = axes.components * (gain / variance)[:, None]
-    residual = axes.residual_variance
-    decoder = (axes.components * gain[:, None]).T
-    return {
-        **linear_start((encoder, -encoder @ axes.mean), (decoder, axes.mean)),
-        "decoder.residual_scale": np.sqrt(np.maximum(residual, max(0.01 * residual.mean(), floor))),
-        "code_scale": variance / gain,
-        "decode_scale": gain,
-        "start_log_variance": np.log(noise / variance),
-        "log_noise": np.log([noise]),
-        "noise_base": np.full(len(axes.mean), np.log(noise)),
-        "noise_floor": np.asarray([0.01 * floor + 1e-30]),
-    }
 
 
 class VAETransformer(
@@ -233,6 +69,13 @@ class VAETransformer(
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
         objective is that of a bare ``PCA()``.
+    mode : {"auto", "affine", "quantile"}, default="auto"
+        How columns become numbers. "affine" centres and scales them, for tables of numbers and
+        booleans. "quantile" takes words, categories, dates and missing cells as well: ranks of
+        numbers, codes of categories (:class:`TabularEncoder`), and one likelihood per kind of
+        column. "auto" is "affine" where that is possible.
+    categorical_features : array-like of {bool, int, str}, default=None
+        Columns that are categories whatever their dtype: a mask, positions or names.
     learning_rate : float, default=5e-3
         Peak step size of AdamW; reached after a tenth of the steps, then a cosine down to zero.
     weight_decay : float, default=1e-2
@@ -299,7 +142,8 @@ class VAETransformer(
     Warns
     -----
     ConvergenceWarning
-        If the posterior collapsed: no component is active after training.
+        If the posterior collapsed: no component is active after training (in mixed tables, on
+        100 rows or more).
 
     See Also
     --------
@@ -347,6 +191,8 @@ class VAETransformer(
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseLatentModel._parameter_constraints,
         "init": [StrOptions({"pca", "random"})],
+        "mode": [StrOptions({"auto", "affine", "quantile"})],
+        "categorical_features": ["array-like", None],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "prior": [StrOptions({"gmm", "normal"})],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
@@ -363,6 +209,8 @@ class VAETransformer(
         activation: str = "silu",
         init: Literal["pca", "random"] = "pca",
         standardize: bool = True,
+        mode: Literal["auto", "affine", "quantile"] = "auto",
+        categorical_features: Any = None,
         learning_rate: float = 5e-3,
         weight_decay: float = 1e-2,
         batch_size: int | Literal["auto"] = "auto",
@@ -385,6 +233,8 @@ class VAETransformer(
         self.activation = activation
         self.init = init
         self.standardize = standardize
+        self.mode = mode
+        self.categorical_features = categorical_features
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -399,42 +249,80 @@ class VAETransformer(
         self.verbose = verbose
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Tags:
+        """Declare that cells may be missing."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.mode != "affine"
+        return tags
+
     # -- training ------------------------------------------------------------------------------
 
-    def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
-        varying = self.table_.varying_
-        n_varying = max(1, int(varying.sum()))
-        weights = ppca_weights(
-            principal_axes(rows.arrays, len(rows), n_components, seed), n_varying
+    @property
+    def _mixed(self) -> bool:
+        return bool(self.table_.mode_ == "quantile")
+
+    def _module_of(self, table: TabularEncoder) -> type:
+        return TabularVAE if table.mode_ == "quantile" else SkipVAE
+
+    def _starts_at_pca(self) -> bool:
+        return self.init == "pca" and not self._mixed
+
+    def _schedule(self) -> dict[str, int]:
+        return TABULAR_SCHEDULE if self._mixed else {}
+
+    def _open(self, X: Any) -> tuple[TabularEncoder, Rows | MixedRows]:
+        table = TabularEncoder(
+            standardize=self.standardize,
+            mode=self.mode,
+            categorical_features=self.categorical_features,
         )
-        if self.init == "random":
-            weights = {name: weights[name] for name in ("decoder.residual_scale", "noise_floor")}
-            # a prior-wide posterior would drown the codes before they say anything
-            weights["start_log_variance"] = np.full(n_components, math.log(0.1))
-            weights |= {name: np.ones(n_components) for name in ("code_scale", "decode_scale")}
-        else:
-            weights |= reach_of(rows, weights)
-        for name in ("code_scale", "decode_scale"):
-            weights[name] = weights[name] * self.table_.unit_
-        return NetSpec(
-            module=SkipVAE,
-            module_params={
-                "n_features": self.table_.n_encoded_,
-                "n_components": n_components,
-                "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
-                "activation": self.activation,
-            },
-            criterion=evidence_loss,
-            criterion_params={"beta": self.beta},
-            start={**weights, "varying": varying.astype(np.float64)},
-            slow=LINEAR_PART if self.init == "pca" else (),
-            from_pca=self.init == "pca",
-            loss_scale=2.0 / n_varying,
-            refresh=measure_noise,
+        rows = table._check_rows(X, reset=True, estimator=self, min_rows=2)
+        if isinstance(rows, MixedRows) or not _has_missing(rows):
+            return table, rows
+        if self.mode == "affine":
+            check_rows(self, X, reset=True)  # says which cell
+        table.set_params(mode="quantile")
+        return table, table._check_rows(X, reset=True, estimator=self, min_rows=2)
+
+    def _choose_n_components(
+        self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
+    ) -> int:
+        if not self._mixed:
+            return int(super()._choose_n_components(rows, run, seed))
+        if self.n_components == "auto":
+            return int(np.clip(-(-self.table_.varying_.sum() // 2), 1, MAX_AUTO_MIXED))
+        if not isinstance(self.n_components, Integral):
+            raise ValueError(
+                f"n_components={self.n_components} is a share of the variance, which a table of "
+                "categories has not: give an int or 'auto'."
+            )
+        return int(self.n_components)
+
+    def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
+        sizes = tuple(self.hidden_layer_sizes)
+        if self._mixed:
+            return tabular_spec(
+                self.table_.blocks_,
+                self.table_.ties_,
+                n_components,
+                hidden_layer_sizes=sizes,
+                activation=self.activation,
+                beta=self.beta,
+            )
+        return skip_vae_spec(
+            rows,
+            n_components,
+            varying=self.table_.varying_,
+            hidden_layer_sizes=sizes,
+            activation=self.activation,
+            init=self.init,
+            beta=self.beta,
+            scale=self.table_.unit_,
+            seed=seed,
         )
 
     def _after_training(
-        self, rows: Rows, encoded: RowSource, outcome: FitOutcome, seed: int
+        self, rows: Rows | MixedRows, encoded: RowSource, outcome: FitOutcome, seed: int
     ) -> None:
         rng = np.random.RandomState(seed)
         train = _some_rows(encoded, rng)
@@ -448,6 +336,8 @@ class VAETransformer(
         self.n_active_components_ = int((self.kl_per_component_ > ACTIVE_KL).sum())
         # a start without active components has nothing to say about these rows: no collapse
         informative = outcome.best_step > 0 and self.table_.varying_.any()
+        # nor is it one where the columns of a handful of rows explain each other
+        informative = informative and not (self._mixed and len(rows) < MIN_ROWS_TRAINING)
         if self.n_active_components_ == 0 and informative:
             warnings.warn(
                 f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
@@ -459,9 +349,21 @@ class VAETransformer(
         self.prior_ = standard_normal(k)
         if self.prior == "gmm":
             self.prior_ = fit_mixture(_draw(moments, rng), seed)
-        valid = None if outcome.valid is None else _some_rows(outcome.valid, rng)
+        if isinstance(rows, Rows):
+            valid = None if outcome.valid is None else _some_rows(outcome.valid, rng)
+            self._fit_generation(rows, train, valid, outcome.best_step > 0, rng)
+
+    def _fit_generation(
+        self,
+        rows: Rows,
+        train: NDArray[Any],
+        valid: NDArray[Any] | None,
+        trained: bool,
+        rng: np.random.RandomState,
+    ) -> None:
+        """Measure how rows scatter about their decoded means, and the marginals of the table."""
         scatter = measure_scatter(train, valid, lambda x: self._redraw(x, rng))
-        if outcome.best_step > 0:
+        if trained:
             # a trained decoder expects posterior means as they are
             weights = self.net_.weights()
             scale = np.sqrt(weights["code_scale"] * weights["decode_scale"])
@@ -503,23 +405,40 @@ class VAETransformer(
             Posterior standard deviation, on the same scale.
         """
         check_is_fitted(self)
-        both = self._run("posterior", check_rows(self, X, reset=False))
+        both = self._run("posterior", self._read(X))
         return both[:, : self.n_components_], both[:, self.n_components_ :]
 
-    def _log_density(self, rows: Rows) -> NDArray[Any]:
+    def _log_density(self, rows: Rows | MixedRows) -> NDArray[Any]:
         module = self.net_.answering_module(rows.dtype)
         sampler = ImportanceSampler(module, self.prior_, self._draws)
         bound = self._run(sampler, rows)[:, 0].astype(np.float64)
         # a row so far out that its squares overflow has no density
         log_density: NDArray[Any] = np.where(np.isnan(bound), -np.inf, bound)
-        return log_density + self.table_.log_abs_det_
+        if isinstance(rows, MixedRows):
+            log_density += self.table_._log_slope(rows).sum(1)
+        else:
+            log_density += self.table_.log_abs_det_
+        return log_density
 
     def _draw_uncalibrated(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         decoded = self._run_on_codes("decode_whitened", draw_codes(self.prior_, n, rng))
         return self.table_._values(add_residual_noise(decoded, self._noise, rng))
 
     def _draw_rows(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
+        if self._mixed:
+            codes = draw_codes(self.prior_, n, rng).astype(np.float32)
+            module: Any = self.net_.answering_module(codes.dtype)
+            generator = self.net_.generator(rng.randint(2**31 - 1))
+            return self._run_on_codes(lambda z: module.draw(z, generator), codes)
         return match_marginals(self._draw_uncalibrated(n, rng), self._marginals)
+
+
+def _has_missing(rows: Rows) -> bool:
+    step = 1 + (1 << 17) // rows.shape[1]
+    return any(
+        bool(np.isnan(rows.values[start : start + step]).any())
+        for start in range(0, len(rows), step)
+    )
 
 
 def _draw(moments: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:

@@ -1,6 +1,27 @@
 """Torch building blocks: layers, likelihood heads and losses as pure functions."""
 
+from sklatent.nn._cells import (
+    CellEmbedding,
+    ColumnHeads,
+    Columns,
+    columns_of,
+    mixture_log_prob,
+    mixture_parts,
+)
 from sklatent.nn._layers import ACTIVATIONS, REACH_MARGIN, ResidualMap, mlp
 from sklatent.nn._losses import gaussian_kl, squared_error
 
-__all__ = ["ACTIVATIONS", "REACH_MARGIN", "ResidualMap", "gaussian_kl", "mlp", "squared_error"]
+__all__ = [
+    "ACTIVATIONS",
+    "REACH_MARGIN",
+    "CellEmbedding",
+    "ColumnHeads",
+    "Columns",
+    "ResidualMap",
+    "columns_of",
+    "gaussian_kl",
+    "mixture_log_prob",
+    "mixture_parts",
+    "mlp",
+    "squared_error",
+]

@@ -84,7 +84,8 @@ def test_fit_refuses(estimator: Any, kind: str) -> None:
 def test_answers_refuse(estimator: Any, kind: str, verb: str) -> None:
     if not hasattr(estimator, verb):
         pytest.skip(f"has no {verb}")
-    if is_fine(estimator, kind):
+    if is_fine(estimator, kind) and not hasattr(estimator, "n_components"):
+        # a model that saw numbers without holes has no likelihood for holes
         assert len(getattr(estimator.fit(GOOD), verb)(WRONG[kind][0])) == 8
         return
     X, error, words = WRONG[kind]

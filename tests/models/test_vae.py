@@ -16,7 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from torch.distributions import Normal, kl_divergence
 
 from sklatent import VAETransformer
-from sklatent.models._vae import ACTIVE_KL, SkipVAE, evidence_loss, measure_noise
+from sklatent.models._skip_vae import SkipVAE, evidence_loss, measure_noise
+from sklatent.models._vae import ACTIVE_KL
 
 
 @pytest.fixture

@@ -1,0 +1,295 @@
+"""The module for mixed tables: a latent code, and columns that also see those before them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklatent._training import NetSpec
+from sklatent.nn import (
+    ACTIVATIONS,
+    CellEmbedding,
+    ColumnHeads,
+    columns_of,
+    gaussian_kl,
+    mixture_parts,
+    mlp,
+)
+
+# Width of the vectors of cells and of the hidden layers behind the columns.
+CELL_WIDTH = 64
+# Each earlier cell is hidden from the later ones with this probability in training: what they
+# could tell must then come through the code, which stays alive.
+CONTEXT_DROPOUT = 0.4
+# This share of the rows is encoded with a random part of the cells hidden, so that codes can be
+# inferred from the cells that are known.
+SHARE_HIDDEN = 0.3
+LOG_VARIANCE_RANGE = (-12.0, 4.0)
+
+
+class TabularVAE(nn.Module):
+    """Variational autoencoder whose decoder is autoregressive over the columns.
+
+    ``p(x | z) = prod_j p(x_j | z, x_1, ..., x_{j-1})`` with a likelihood per kind of column. The
+    contexts of all columns come from one triangular product (NADE, Larochelle and Murray, 2011).
+
+    Parameters
+    ----------
+    blocks : sequence of (str, int, int, int, bool)
+        The columns, as :attr:`TabularEncoder.blocks_` describes them.
+    n_components : int
+        Width of the code.
+    hidden_layer_sizes : tuple of int
+        Hidden layers of the encoder; the decoder has them in reverse.
+    activation : str
+        Name of the activation.
+    n_ties : int
+        Most tied values of any number.
+    """
+
+    before: Tensor
+    places: Tensor
+    tie_scores: Tensor
+    tie_low: Tensor
+    tie_high: Tensor
+
+    def __init__(
+        self,
+        blocks: tuple[tuple[str, int, int, int, bool], ...],
+        n_components: int,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        n_ties: int,
+    ) -> None:
+        super().__init__()
+        k, sizes, width = n_components, tuple(hidden_layer_sizes), CELL_WIDTH
+        self.n_table = len(blocks)
+        self.columns = columns_of(blocks)
+        q = len(self.columns.places)
+        self.widest = max(1, q) * width
+        places = torch.tensor(self.columns.places, dtype=torch.long)
+        self.register_buffer("places", places, persistent=False)
+        before = (places[None, :] < places[:, None]).float()
+        self.register_buffer("before", before, persistent=False)
+        self.act = ACTIVATIONS[activation]()
+        self.encoder_cells = CellEmbedding(self.columns, width)
+        self.encoder = mlp(width, sizes, 2 * k, activation)
+        self.context_cells = CellEmbedding(self.columns, width)
+        self.trunk = mlp(k, sizes[::-1], width, activation)
+        # a code that says nothing at the first step may never learn to speak
+        nn.init.normal_(self.trunk[-1].get_parameter("weight"), std=(sizes or (k,))[0] ** -0.5)
+        self.first_bias = nn.Parameter(0.3 * torch.randn(q, width))
+        self.second = nn.Linear(width, width)
+        self.second_bias = nn.Parameter(0.3 * torch.randn(q, width))
+        self.heads = ColumnHeads(self.columns, width)
+        n_numbers = q - self.columns.n_categories
+        for name in ("tie_scores", "tie_low", "tie_high"):
+            self.register_buffer(name, torch.full((n_numbers, n_ties), torch.inf))
+
+    # -- encoder -------------------------------------------------------------------------------
+
+    def infer(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the posterior, (n, k) each; ``keep`` (n, q) hides cells."""
+        return self._infer(x[:, self.places], keep)
+
+    def _infer(self, cells: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        vectors = self.encoder_cells(cells)
+        if keep is not None:
+            vectors = vectors * keep[..., None]
+        mean, log_variance = self.encoder(self.act(vectors.sum(1))).chunk(2, 1)
+        return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Posterior mean of the codes, (n, k)."""
+        return self.infer(x)[0]
+
+    def posterior(self, x: Tensor) -> Tensor:
+        """Posterior mean and standard deviation of the codes side by side, (n, 2 k)."""
+        mean, log_variance = self.infer(x)
+        return torch.cat([mean, torch.exp(0.5 * log_variance)], dim=1)
+
+    def whitened_posterior(self, x: Tensor) -> Tensor:
+        """Posterior mean and log-variance side by side, (n, 2 k)."""
+        return torch.cat(self.infer(x), dim=1)
+
+    # -- training ------------------------------------------------------------------------------
+
+    def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Log-likelihood of each cell given one posterior draw, with cells hidden in training."""
+        cells = x[:, self.places]
+        keep = context = None
+        if generator is None:
+            # validation draws are the same at each check
+            draws = torch.Generator(device=x.device).manual_seed(0)
+        else:
+            draws = generator
+            cells = self._spread_ties(cells, generator)
+            keep, context = self._hide(cells, generator)
+        mean, log_variance = self._infer(cells, keep)
+        noise = torch.empty_like(mean).normal_(generator=draws)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        hidden = self._hidden(self.trunk(z), self._contexts(cells, context))
+        return {
+            "log_prob": self.heads.log_prob(hidden, cells),
+            "mean": mean,
+            "log_variance": log_variance,
+        }
+
+    def _hide(self, cells: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Which cells the encoder and the columns behind see, (n, q) of zeros and ones each."""
+        n = len(cells)
+        rate, chosen = torch.rand(2, n, 1, generator=generator, device=cells.device)
+        rate = rate * (chosen < SHARE_HIDDEN)
+        draw = torch.rand(2, *cells.shape, generator=generator, device=cells.device)
+        return (draw[0] >= rate).to(cells), (draw[1] >= CONTEXT_DROPOUT).to(cells)
+
+    def _spread_ties(self, cells: Tensor, generator: torch.Generator) -> Tensor:
+        """Spread a value that occurs many times over the interval of ranks that it fills."""
+        if self.tie_scores.numel() == 0:
+            return cells
+        first = self.columns.n_categories
+        numbers = cells[:, first:].T.contiguous()
+        at = torch.searchsorted(self.tie_scores, numbers).clamp_max(self.tie_scores.shape[1] - 1)
+        tied = self.tie_scores.gather(1, at) == numbers
+        low, high = self.tie_low.gather(1, at), self.tie_high.gather(1, at)
+        draw = torch.rand(numbers.shape, generator=generator, device=cells.device)
+        share = torch.lerp(low, high, draw).clamp(1e-6, 1 - 1e-6)
+        numbers = torch.where(tied, torch.special.ndtri(share), numbers)
+        return torch.cat([cells[:, :first], numbers.T], 1)
+
+    # -- decoder -------------------------------------------------------------------------------
+
+    def _contexts(self, cells: Tensor, keep: Tensor | None) -> Tensor:
+        """Sum of the vectors of the cells before each column, (n, q, width)."""
+        vectors = self.context_cells(cells)
+        if keep is not None:
+            vectors = vectors * keep[..., None]
+        return torch.matmul(self.before, vectors)
+
+    def _hidden(self, trunk: Tensor, contexts: Tensor) -> Tensor:
+        first = self.act(trunk[:, None] + self.first_bias + contexts)
+        hidden: Tensor = first + self.act(self.second(first) + self.second_bias)
+        return hidden
+
+    def hidden_of(self, trunk: Tensor, context: Tensor, column: int) -> Tensor:
+        """Hidden vector (n, width) of one stored column given the context so far."""
+        first = self.act(trunk + self.first_bias[column] + context)
+        hidden: Tensor = first + self.act(self.second(first) + self.second_bias[column])
+        return hidden
+
+    def vector_of(self, cells: Tensor, column: int) -> Tensor:
+        """Vectors (n, width) of the cells (n,) of one stored column, for the context."""
+        return self.context_cells.columns(cells[:, None], slice(column, column + 1))[:, 0]
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Log-likelihood (n, m) of rows (n, p) given codes (n, m, k) each."""
+        return self.cell_log_likelihood(x, z).sum(2)
+
+    def cell_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Log-likelihood (n, m, q) of the stored cells of rows given codes (n, m, k) each."""
+        n, m = z.shape[:2]
+        cells = x[:, self.places]
+        contexts = self._contexts(cells, None).repeat_interleave(m, 0)
+        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
+        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
+        return log_prob.view(n, m, -1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Most likely level or mean of each column in turn, (n, p)."""
+        return self._unroll(z, self._most_likely)
+
+    def draw(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw each column in turn, (n, p)."""
+        return self._unroll(z, lambda hidden, column: self.draw_cells(hidden, column, generator))
+
+    def _unroll(self, z: Tensor, cells_of: Any) -> Tensor:
+        trunk = self.trunk(z)
+        context = torch.zeros_like(trunk)
+        x = z.new_zeros(len(z), self.n_table)
+        for column in self.columns.in_table_order:
+            cells = cells_of(self.hidden_of(trunk, context, column), column)
+            context = context + self.vector_of(cells, column)
+            x[:, self.columns.places[column]] = cells
+        return x
+
+    def _most_likely(self, hidden: Tensor, column: int) -> Tensor:
+        if column < self.columns.n_categories:
+            cells = self.heads.level_logits(hidden, column).argmax(1).to(hidden)
+        else:
+            log_weights, means, _ = mixture_parts(self.heads.number_outputs(hidden, column))
+            cells = (torch.exp(log_weights) * means).sum(1)
+        logits = self.heads.missing_logits(hidden, column)
+        return cells if logits is None else cells.masked_fill(logits > 0, torch.nan)
+
+    def draw_cells(self, hidden: Tensor, column: int, generator: torch.Generator) -> Tensor:
+        """Draw the cells (n,) of one stored column, missing ones included."""
+        if column < self.columns.n_categories:
+            cells = draw_levels(self.heads.level_logits(hidden, column), generator)
+        else:
+            cells = draw_mixture(self.heads.number_outputs(hidden, column), generator)
+        logits = self.heads.missing_logits(hidden, column)
+        if logits is None:
+            return cells
+        uniform = torch.rand(cells.shape, generator=generator, device=cells.device)
+        return cells.masked_fill(uniform < torch.sigmoid(logits), torch.nan)
+
+
+def draw_levels(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one level per row of logits (n, n_levels)."""
+    chosen = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)
+    return chosen[:, 0].to(logits)
+
+
+def draw_mixture(outputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one number per mixture of normals (n, 3 * N_MIXED)."""
+    log_weights, means, log_scales = mixture_parts(outputs)
+    chosen = torch.multinomial(torch.exp(log_weights), 1, generator=generator)
+    noise = torch.empty_like(chosen, dtype=means.dtype).normal_(generator=generator)
+    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * noise
+    return drawn[:, 0]
+
+
+def tabular_loss(
+    output: dict[str, Tensor], x: Tensor, progress: float, *, beta: float
+) -> dict[str, Tensor]:
+    """Negative evidence lower bound of encoded rows, in nats (at beta = 1)."""
+    kl = gaussian_kl(output["mean"], output["log_variance"]).sum(1)
+    return {"reconstruction": -output["log_prob"].sum(1), "kl": beta * kl}
+
+
+def tabular_spec(
+    blocks: tuple[tuple[str, int, int, int, bool], ...],
+    ties: tuple[NDArray[Any] | None, ...],
+    n_components: int,
+    *,
+    hidden_layer_sizes: tuple[int, ...],
+    activation: str,
+    beta: float,
+) -> NetSpec:
+    """Describe the net for the columns of a mixed table.
+
+    ``ties`` holds, per column, the score and the interval of ranks of each tied value.
+    """
+    of_numbers = [ties[at] for kind, at, *_ in blocks if kind == "number"]
+    n_ties = max((len(table) for table in of_numbers if table is not None), default=0)
+    start = np.full((3, len(of_numbers), n_ties), np.inf)
+    for i, table in enumerate(of_numbers):
+        if table is not None:
+            start[:, i, : len(table)] = table.T
+    return NetSpec(
+        module=TabularVAE,
+        module_params={
+            "blocks": blocks,
+            "n_components": n_components,
+            "hidden_layer_sizes": hidden_layer_sizes,
+            "activation": activation,
+            "n_ties": n_ties,
+        },
+        criterion=tabular_loss,
+        criterion_params={"beta": beta},
+        start=dict(zip(("tie_scores", "tie_low", "tie_high"), start, strict=True)),
+        loss_scale=1.0 / max(1, sum(kind != "constant" for kind, *_ in blocks)),
+    )

@@ -1,0 +1,202 @@
+"""Cells of a mixed table: vectors in, one likelihood per column out.
+
+A table comes as one float per cell: the code of a category, the normal score of a number, NaN
+where the cell is missing. Inside, columns that vary are stored with the categories first.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+# Kind, first column, one past the last, number of levels, whether cells are missing.
+Block = tuple[str, int, int, int, bool]
+
+# A number is embedded by linear interpolation between so many vectors, over +- REACH scores.
+N_HATS = 24
+REACH = 4.0
+N_MIXED = 6
+LOG_SCALE_RANGE = (-6.0, 2.0)
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+class Columns(NamedTuple):
+    """The columns of a table that vary, in the order in which they are stored.
+
+    Attributes
+    ----------
+    places : tuple of int
+        Where each stands in the table.
+    n_levels : tuple of int
+        Number of levels of each category; the numbers follow them.
+    may_miss : tuple of bool
+        Whether cells were missing, for each column.
+    """
+
+    places: tuple[int, ...]
+    n_levels: tuple[int, ...]
+    may_miss: tuple[bool, ...]
+
+    @property
+    def n_categories(self) -> int:
+        """Number of categories."""
+        return len(self.n_levels)
+
+    @property
+    def in_table_order(self) -> list[int]:
+        """Positions here, sorted by where the columns stand in the table."""
+        return sorted(range(len(self.places)), key=self.places.__getitem__)
+
+
+def columns_of(blocks: Sequence[Block]) -> Columns:
+    """Sort the columns that vary into categories and numbers."""
+    categories = [block for block in blocks if block[0] == "category"]
+    numbers = [block for block in blocks if block[0] == "number"]
+    return Columns(
+        places=tuple(block[1] for block in categories + numbers),
+        n_levels=tuple(block[3] for block in categories),
+        may_miss=tuple(block[4] for block in categories + numbers),
+    )
+
+
+class CellEmbedding(nn.Module):
+    """A vector for each cell, looked up by level or interpolated along a number.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns; each has a vector for missing cells too.
+    width : int
+        Width of the vectors.
+    """
+
+    offset: Tensor
+    missing_at: Tensor
+
+    def __init__(self, columns: Columns, width: int) -> None:
+        super().__init__()
+        n_numbers = len(columns.places) - columns.n_categories
+        sizes = [n + 1 for n in columns.n_levels] + [N_HATS + 1] * n_numbers
+        self.n_categories = columns.n_categories
+        starts = [sum(sizes[:j]) for j in range(len(sizes))]
+        self.register_buffer("offset", torch.tensor(starts, dtype=torch.long), persistent=False)
+        last = torch.tensor([size - 1 for size in sizes], dtype=torch.long)
+        self.register_buffer("missing_at", last, persistent=False)
+        # not nn.Embedding: there may be no cell to embed
+        self.vectors = nn.Parameter(torch.randn(sum(sizes), width) / max(1, len(sizes)) ** 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed stored cells (n, q) as (n, q, width)."""
+        return self.columns(x, slice(None))
+
+    def columns(self, x: Tensor, which: slice) -> Tensor:
+        """Embed the cells of some columns (n, m), all categories or all numbers if m < q."""
+        missing = torch.isnan(x)
+        n_categories = len(range(self.n_categories)[which])
+        offset, missing_at = self.offset[which], self.missing_at[which]
+        codes = torch.where(missing, missing_at, torch.nan_to_num(x).long())[:, :n_categories]
+        levels = nn.functional.embedding(codes + offset[:n_categories], self.vectors)
+        if n_categories == x.shape[1]:
+            return levels
+        missing, offset = missing[:, n_categories:], offset[n_categories:]
+        at = (torch.nan_to_num(x[:, n_categories:]).clamp(-REACH, REACH) + REACH) * (
+            (N_HATS - 1) / (2 * REACH)
+        )
+        low = at.floor().clamp(0, N_HATS - 2)
+        share = (at - low).masked_fill(missing, 0.0)[..., None]
+        low = torch.where(missing, N_HATS, low.long()) + offset
+        high = torch.where(missing, low, low + 1)
+        numbers = torch.lerp(
+            nn.functional.embedding(low, self.vectors),
+            nn.functional.embedding(high, self.vectors),
+            share,
+        )
+        return torch.cat([levels, numbers], 1) if n_categories else numbers
+
+
+class ColumnHeads(nn.Module):
+    """One likelihood per column: levels, mixtures of normals, and whether a cell is missing.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns.
+    width : int
+        Width of the hidden vector that each column is read from.
+    """
+
+    def __init__(self, columns: Columns, width: int) -> None:
+        super().__init__()
+        self.n_categories = columns.n_categories
+        n_numbers = len(columns.places) - columns.n_categories
+        self.levels = nn.ModuleList([nn.Linear(width, n) for n in columns.n_levels])
+        start = [torch.zeros(N_MIXED), torch.linspace(-1.5, 1.5, N_MIXED)]
+        start += [torch.full((N_MIXED,), -0.5)]
+        self.number_bias = nn.Parameter(torch.cat(start).repeat(n_numbers, 1))
+        spread = 0.3 / width**0.5
+        self.number_weight = nn.Parameter(spread * torch.randn(n_numbers, width, 3 * N_MIXED))
+        self.missing = [i for i, may_miss in enumerate(columns.may_miss) if may_miss]
+        self.missing_weight = nn.Parameter(torch.zeros(len(self.missing), width))
+        self.missing_bias = nn.Parameter(torch.zeros(len(self.missing)))
+
+    def log_prob(self, hidden: Tensor, x: Tensor) -> Tensor:
+        """Log-likelihood of stored cells (n, q) given hidden vectors (n, q, width): (n, q).
+
+        A missing cell counts with the probability of being missing alone.
+        """
+        missing = torch.isnan(x)
+        filled = torch.nan_to_num(x)
+        parts = [
+            -nn.functional.cross_entropy(head(h), code, reduction="none")
+            for head, h, code in zip(
+                self.levels, hidden.unbind(1), filled.long().unbind(1), strict=False
+            )
+        ]
+        found = [torch.stack(parts, 1)] if parts else []
+        if self.n_categories < x.shape[1]:
+            numbers = slice(self.n_categories, None)
+            outputs = torch.einsum("nqh,qho->nqo", hidden[:, numbers], self.number_weight)
+            found.append(mixture_log_prob(outputs + self.number_bias, filled[:, numbers]))
+        if not found:
+            return x
+        log_prob = torch.cat(found, 1).masked_fill(missing, 0.0)
+        if not self.missing:
+            return log_prob
+        logits = (hidden[:, self.missing] * self.missing_weight).sum(2) + self.missing_bias
+        of_mask = nn.functional.binary_cross_entropy_with_logits(
+            logits, missing[:, self.missing].to(logits.dtype), reduction="none"
+        )
+        places = torch.tensor(self.missing, device=x.device)
+        return log_prob.index_add(1, places, of_mask, alpha=-1)
+
+    def level_logits(self, hidden: Tensor, column: int) -> Tensor:
+        """Logits of the levels of a category (n, n_levels)."""
+        logits: Tensor = self.levels[column](hidden)
+        return logits
+
+    def number_outputs(self, hidden: Tensor, column: int) -> Tensor:
+        """Parameters of the mixture of a number (n, 3 * N_MIXED)."""
+        at = column - self.n_categories
+        return hidden @ self.number_weight[at] + self.number_bias[at]
+
+    def missing_logits(self, hidden: Tensor, column: int) -> Tensor | None:
+        """Logit that a cell is missing (n,), None where none was."""
+        if column not in self.missing:
+            return None
+        at = self.missing.index(column)
+        return hidden @ self.missing_weight[at] + self.missing_bias[at]
+
+
+def mixture_parts(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-weights, means and log-scales of mixtures of normals, (..., N_MIXED) each."""
+    logits, means, log_scales = torch.split(outputs, N_MIXED, -1)
+    return nn.functional.log_softmax(logits, -1), means, log_scales.clamp(*LOG_SCALE_RANGE)
+
+
+def mixture_log_prob(outputs: Tensor, x: Tensor) -> Tensor:
+    """Log-density of numbers (...,) under mixtures of normals given by (..., 3 * N_MIXED)."""
+    log_weights, means, log_scales = mixture_parts(outputs)
+    z = (x[..., None] - means) * torch.exp(-log_scales)
+    return torch.logsumexp(log_weights - 0.5 * z**2 - log_scales - HALF_LOG_2PI, -1)
