@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sklatent import datasets, metrics, plotting
     from sklatent.models import AutoencoderTransformer, VAETransformer
     from sklatent.tabular import TabularEncoder
 
@@ -20,9 +21,12 @@ _HOMES = {
     "TabularEncoder": "sklatent.tabular",
     "VAETransformer": "sklatent.models",
 }
+_MODULES = {"datasets", "metrics", "plotting"}  # their names are public inside them
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"sklatent.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -31,4 +35,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

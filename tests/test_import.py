@@ -14,6 +14,7 @@ import sklatent
 
 HEAVY = ("matplotlib", "pandas", "polars", "skorch", "torch")
 WITHOUT_TORCH = {"TabularEncoder"}
+SIDE_TOWERS = ("datasets", "metrics", "plotting")
 
 
 def loaded_after(code: str) -> set[str]:
@@ -40,6 +41,21 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_names_that_never_load_torch(name: str) -> None:
     # scikit-learn itself imports pandas where it is installed, so pandas says nothing here.
     assert loaded_after(f"import sklatent; sklatent.{name}") <= {"pandas"}
+
+
+@pytest.mark.parametrize("module", SIDE_TOWERS)
+def test_side_towers_load_neither_torch_nor_matplotlib(module: str) -> None:
+    code = f"import sklatent; [getattr(sklatent.{module}, n) for n in sklatent.{module}.__all__]"
+    assert loaded_after(code) <= {"pandas"}
+
+
+@pytest.mark.parametrize("module", SIDE_TOWERS)
+def test_public_names_of_side_towers_are_sorted_and_documented(module: str) -> None:
+    tower = getattr(sklatent, module)
+    assert module in dir(sklatent)
+    assert tower.__all__ == sorted(tower.__all__)
+    for name in tower.__all__:
+        assert getattr(tower, name).__doc__
 
 
 @pytest.mark.parametrize("name", sorted(set(sklatent.__all__) - WITHOUT_TORCH))

@@ -1,0 +1,14 @@
+"""Side tower on tables: reports about synthetic rows and imputed cells, with floor and ceiling."""
+
+from sklatent.metrics._figures import Figure
+from sklatent.metrics._imputation import ImputationReport, imputation_report
+from sklatent.metrics._synthetic import synthetic_report
+from sklatent.metrics._synthetic_report import SyntheticReport
+
+__all__ = [
+    "Figure",
+    "ImputationReport",
+    "SyntheticReport",
+    "imputation_report",
+    "synthetic_report",
+]

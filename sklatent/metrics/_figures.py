@@ -1,0 +1,150 @@
+"""Figures with their floor and ceiling, and how reports show them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+_Rows = Sequence[tuple[str, "Figure"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One measured number and what to compare it with.
+
+    Parameters
+    ----------
+    value : float
+        The number itself.
+    floor : float or None, default=None
+        The same for something that knows the columns one by one only.
+    ceiling : float or None, default=None
+        The same for something that cannot be bettered, for instance real rows.
+    best : float, default=1.0
+        The value of a perfect answer if there were no chance in it.
+    standard_error : float or None, default=None
+        Of the value, where it is known.
+    """
+
+    value: float
+    floor: float | None = None
+    ceiling: float | None = None
+    best: float = 1.0
+    standard_error: float | None = None
+
+
+def as_plain(value: Any) -> Any:
+    """Turn a report into what ``json.dump`` takes.
+
+    Parameters
+    ----------
+    value : object
+        Dataclasses, mappings, sequences, arrays, numbers, texts.
+
+    Returns
+    -------
+    plain : object
+        Dicts, lists, numbers, texts and None. NaN becomes None.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {k if isinstance(k, str | int) else str(k): as_plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return as_plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [as_plain(one) for one in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _cells(figure: Figure) -> list[str]:
+    value = _cell(figure.value)
+    if figure.standard_error is not None:
+        value += f" ± {figure.standard_error:.3f}"
+    return [value, _cell(figure.floor), _cell(figure.ceiling), f"{figure.best:g}"]
+
+
+_HEADER = ("floor", "ceiling", "best")
+
+
+def text_table(title: str, value: str, rows: _Rows) -> str:
+    """Set figures as text.
+
+    Parameters
+    ----------
+    title : str
+        Above the names.
+    value : str
+        Above the values.
+    rows : sequence of (str, Figure)
+        Names and figures.
+
+    Returns
+    -------
+    text : str
+        One line for each, without a line feed at the end.
+    """
+    lines = [[title, value, *_HEADER], *([name, *_cells(figure)] for name, figure in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def html_table(title: str, value: str, rows: _Rows) -> str:
+    """Set figures as an HTML table.
+
+    Parameters
+    ----------
+    title : str
+        Above the names.
+    value : str
+        Above the values.
+    rows : sequence of (str, Figure)
+        Names and figures.
+
+    Returns
+    -------
+    html : str
+        A ``table`` element.
+    """
+    head = "".join(f"<th>{escape(text)}</th>" for text in (title, value, *_HEADER))
+    body = "".join(
+        f'<tr><th style="text-align:left">{escape(name)}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in _cells(figure))
+        + "</tr>"
+        for name, figure in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def html_notes(notes: Sequence[str]) -> str:
+    """Set remarks as an HTML list.
+
+    Parameters
+    ----------
+    notes : sequence of str
+        The remarks.
+
+    Returns
+    -------
+    html : str
+        A ``ul`` element, or nothing without remarks.
+    """
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if notes else ""

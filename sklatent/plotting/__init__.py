@@ -1,0 +1,5 @@
+"""Displays in scikit-learn's manner; matplotlib is imported when something is drawn."""
+
+from sklatent.plotting._synthetic import SyntheticDisplay
+
+__all__ = ["SyntheticDisplay"]
