@@ -16,7 +16,7 @@ Column = dict[str, Any]
 _ROWS_PER_LEVEL = 5
 _MOST_DECIMALS = 6
 _LOG_2PI = float(np.log(2 * np.pi))
-# Ends of the interval of a tie are finite scores: 4.75 and its negative.
+# Probabilities this near to 0 and 1 bound the interval of a tie: its scores stay within 4.75.
 _END = 1e-6
 _NATURAL_STEPS = {
     "ns": (86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, 10**9, 10**6, 10**3),
@@ -270,7 +270,6 @@ def _place(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     Values outside the training range are moved to its ends.
     """
     knots = column["values"]
-    # In the training dtype a whole number, or a number, in the other form of the same column.
     values = np.clip(values, knots[0], knots[-1])
     at = np.searchsorted(knots, values, side="right") - 1
     after = np.minimum(at + 1, len(knots) - 1)

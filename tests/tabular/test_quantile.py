@@ -359,9 +359,9 @@ def test_error_stays_under_the_gap_between_neighbours(
         return
     v = np.sort(new)
     Z = encoder.transform(column(v))[:, 0]
-    assert (np.diff(Z) >= 0).all()
+    assert (np.diff(Z) >= -1e-12).all()
     back = encoder.inverse_transform(Z[:, np.newaxis])[:, 0]
-    assert (np.diff(back) >= 0).all()
+    assert (np.diff(back) >= -1e-9).all()
     knots = encoder._fitted[0]["values"]
     assert len(knots) <= max(len(set(train)), 2)
     clipped = np.clip(v, knots[0], knots[-1])
