@@ -65,6 +65,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 class Import:
     module: str  # absolute and as deep as the statement tells: "sklatent.nn.mlp", "torch.nn"
     deferred: bool  # inside a function
+    typing: bool = False  # inside "if TYPE_CHECKING", which no interpreter runs
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,17 @@ class Source:
         return ast.parse(self.text)
 
     def imports(self) -> Iterator[Import]:
-        yield from self._imports(self.tree, deferred=False)
+        yield from self._imports(self.tree, deferred=False, typing=False)
 
-    def _imports(self, node: ast.AST, *, deferred: bool) -> Iterator[Import]:
+    def _imports(self, node: ast.AST, *, deferred: bool, typing: bool) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import):
-                yield from (Import(alias.name, deferred) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom):
-                origin = self._origin(child)
-                yield from (Import(f"{origin}.{alias.name}", deferred) for alias in child.names)
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                origin = f"{self._origin(child)}." if isinstance(child, ast.ImportFrom) else ""
+                for alias in child.names:
+                    yield Import(f"{origin}{alias.name}", deferred, typing)
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from self._imports(child, deferred=deferred or inside)
+            checked = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            yield from self._imports(child, deferred=deferred or inside, typing=typing or checked)
 
     def _origin(self, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -218,7 +219,7 @@ def imports_matplotlib_when_it_plots(source: Source) -> list[str]:
     return [
         f"{source.path} imports {found.module} on import"
         for found in source.imports()
-        if found.module.split(".")[0] == "matplotlib" and not found.deferred
+        if found.module.split(".")[0] == "matplotlib" and not (found.deferred or found.typing)
     ]
 
 
@@ -323,6 +324,7 @@ def test_rule_sees_what_breaks_it(rule: Rule, bad: list[Source]) -> None:
         Source("_utils/_discovery.py", "def f():\n    import sklatent"),
         Source("tasks/_x.py", "def fit():\n    from ..models import VAETransformer"),
         Source("plotting/_x.py", "def plot():\n    import matplotlib.pyplot as plt"),
+        Source("plotting/_x.py", "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
         Source("nn/_x.py", "from .mlp import mlp\nfrom sklatent.nn import heads\nimport math"),
         Source("base.py", "def f(\n" + "    a=1,\n" * 60 + '):\n    """' + "\n" * 60 + '"""'),
         Source("models/_x.py", "class A:\n    def __init__(self):\n" + "        a = 1\n" * 500),
