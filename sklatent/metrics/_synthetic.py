@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklatent._utils._params import Integral, Interval, StrOptions, validate_params
-from sklatent.metrics._classifiers import Downstream, Features, classifier_auc
+from sklatent.metrics._classifiers import Downstream, Features, auc_error, classifier_auc
 from sklatent.metrics._distances import MixedSpace, copied_share, nearer_share
 from sklatent.metrics._figures import Figure
 from sklatent.metrics._shapes import (
@@ -230,10 +231,11 @@ class _Bench:
         names = [column.name for column in self.columns]
         shapes = found["shapes"]
         real = (self.train, self.test, self.synthetic)
+        error = auc_error(float(found["c2st"][0]), min(map(len, real)))
         return SyntheticReport(
             shapes=_figure(shapes.mean(axis=1)),
             trends=_figure([mean_of_pairs(t) for t in found["trends"]]) if len(names) > 1 else None,
-            c2st=_figure(found["c2st"], best=0.5),
+            c2st=replace(_figure(found["c2st"], best=0.5), standard_error=error),
             tstr=_figure(found["tstr"]) if "tstr" in found else None,
             dcr_share=self._distances(apart),
             exact_copies=_figure(

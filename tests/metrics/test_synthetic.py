@@ -41,6 +41,7 @@ def test_fresh_rows_reach_the_ceiling(fresh: SyntheticReport) -> None:
         assert figure.value == pytest.approx(figure.ceiling, abs=0.06)
     assert fresh.c2st.value == pytest.approx(0.5, abs=0.06)
     assert fresh.tstr.value > 0.7 > 0.6 > fresh.tstr.floor
+    assert fresh.c2st.value == pytest.approx(0.5, abs=3 * fresh.c2st.standard_error)
     share = fresh.dcr_share
     assert share.value == pytest.approx(0.5, abs=3 * share.standard_error)
     assert share.ceiling == pytest.approx(0.5, abs=0.1)
@@ -178,12 +179,13 @@ def test_sizes_are_made_equal_and_large_tables_cut() -> None:
 
 
 def test_random_state_and_repeats() -> None:
-    tables = [table[["height_cm", "light"]].iloc[:340] for table in (TRAIN, TEST, FRESH)]
+    tables = [table[["height_cm", "light"]].iloc[:60] for table in (TRAIN, TEST, FRESH)]
     options = {"n_repeats": 1}
     first = synthetic_report(*tables, **options, random_state=0).to_dict()
     assert synthetic_report(*tables, **options, random_state=0).to_dict() == first
     assert synthetic_report(*tables, **options, random_state=1).to_dict() != first
-    assert synthetic_report(*tables, random_state=0).n_repeats == 2
+    longer = [table[["height_cm"]].iloc[:340] for table in (TRAIN, TEST, FRESH)]
+    assert synthetic_report(*longer, random_state=0).n_repeats == 2
 
 
 def test_report_can_be_read(fresh: SyntheticReport, copied: SyntheticReport) -> None:
