@@ -251,8 +251,10 @@ def _draw_levels(ax: Axes, shares: Marginal) -> None:
     ends = places - 0.42, places + 0.42
     ax.hlines(shares.synthetic[order], *ends, color=_SYNTHETIC, linewidth=1.4)
     if n <= _MOST_LABELS:
-        ax.set_xticks(places, [_short(shares.labels[i]) for i in order])
-        for label in ax.get_xticklabels() if n > 3 else ():
+        names = [_short(shares.labels[i]) for i in order]
+        ax.set_xticks(places, names)
+        crowded = n > 3 or n * max(map(len, names), default=0) > 24
+        for label in ax.get_xticklabels() if crowded else ():
             label.set(rotation=30, ha="right")
     else:
         ax.set_xticks([])
