@@ -35,7 +35,7 @@ from sklatent._training import (
 )
 from sklatent._utils._params import Interval, RealNotInt, StrOptions, _fit_context
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
-from sklatent._utils.validation import check_codes, check_hidden_layer_sizes
+from sklatent._utils.validation import check_codes, check_hidden_layer_sizes, check_n_samples
 from sklatent.nn import ACTIVATIONS
 from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows, with_index_of
 
@@ -472,11 +472,7 @@ class SamplerMixin:
             If ``n_samples`` is not a positive integer.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
-                "sample."
-            )
+        check_n_samples(n_samples)
         rng = check_random_state(random_state)
         parts = [
             self._draw_rows(min(DRAW_ROWS, n_samples - start), rng)

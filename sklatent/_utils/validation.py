@@ -60,3 +60,12 @@ def check_codes(estimator: Any, Z: Any, names: NDArray[Any]) -> NDArray[Any]:
             "Feature names must be in the same order as they were in transform.\n"
         )
     return Z  # type: ignore[no-any-return]
+
+
+def check_n_samples(n_samples: Any) -> None:
+    """Refuse to draw anything but a positive number of rows, in scikit-learn's words."""
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+            "sample."
+        )

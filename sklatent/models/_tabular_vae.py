@@ -19,13 +19,15 @@ from sklatent.nn import (
 )
 
 # Width of the vectors of cells and of the hidden layers behind the columns.
-CELL_WIDTH = 64
+CELL_WIDTH = 96
 # Each earlier cell is hidden from the later ones with this probability in training: what they
 # could tell must then come through the code, which stays alive.
 CONTEXT_DROPOUT = 0.4
 # This share of the rows is encoded with a random part of the cells hidden, so that codes can be
 # inferred from the cells that are known.
 SHARE_HIDDEN = 0.3
+# This share of the rows sees its columns in random order, so that any cells can be given.
+SHARE_MIXED = 0.3
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
 
 
@@ -93,9 +95,10 @@ class TabularVAE(nn.Module):
 
     def infer(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the posterior, (n, k) each; ``keep`` (n, q) hides cells."""
-        return self._infer(x[:, self.places], keep)
+        return self.infer_stored(x[:, self.places], keep)
 
-    def _infer(self, cells: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    def infer_stored(self, cells: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Do the same for cells (n, q) in the order in which they are stored."""
         vectors = self.encoder_cells(cells)
         if keep is not None:
             vectors = vectors * keep[..., None]
@@ -121,6 +124,7 @@ class TabularVAE(nn.Module):
         """Log-likelihood of each cell given one posterior draw, with cells hidden in training."""
         cells = x[:, self.places]
         keep = context = None
+        before = self.before
         if generator is None:
             # validation draws are the same at each check
             draws = torch.Generator(device=x.device).manual_seed(0)
@@ -128,10 +132,11 @@ class TabularVAE(nn.Module):
             draws = generator
             cells = self._spread_ties(cells, generator)
             keep, context = self._hide(cells, generator)
-        mean, log_variance = self._infer(cells, keep)
+            before = self._orders(cells, generator)
+        mean, log_variance = self.infer_stored(cells, keep)
         noise = torch.empty_like(mean).normal_(generator=draws)
         z = mean + torch.exp(0.5 * log_variance) * noise
-        hidden = self._hidden(self.trunk(z), self._contexts(cells, context))
+        hidden = self._hidden(self.trunk(z), self._contexts(cells, context, before))
         return {
             "log_prob": self.heads.log_prob(hidden, cells),
             "mean": mean,
@@ -145,6 +150,14 @@ class TabularVAE(nn.Module):
         rate = rate * (chosen < SHARE_HIDDEN)
         draw = torch.rand(2, *cells.shape, generator=generator, device=cells.device)
         return (draw[0] >= rate).to(cells), (draw[1] >= CONTEXT_DROPOUT).to(cells)
+
+    def _orders(self, cells: Tensor, generator: torch.Generator) -> Tensor:
+        """Which columns come before which, (n, q, q): for a share of the rows at random."""
+        n, q = cells.shape
+        key = torch.rand(n, q, generator=generator, device=cells.device)
+        mixed = (key[:, None, :] < key[:, :, None]).to(cells)
+        chosen = torch.rand(n, 1, 1, generator=generator, device=cells.device) < SHARE_MIXED
+        return torch.where(chosen, mixed, self.before)
 
     def _spread_ties(self, cells: Tensor, generator: torch.Generator) -> Tensor:
         """Spread a value that occurs many times over the interval of ranks that it fills."""
@@ -162,12 +175,12 @@ class TabularVAE(nn.Module):
 
     # -- decoder -------------------------------------------------------------------------------
 
-    def _contexts(self, cells: Tensor, keep: Tensor | None) -> Tensor:
+    def _contexts(self, cells: Tensor, keep: Tensor | None, before: Tensor) -> Tensor:
         """Sum of the vectors of the cells before each column, (n, q, width)."""
         vectors = self.context_cells(cells)
         if keep is not None:
             vectors = vectors * keep[..., None]
-        return torch.matmul(self.before, vectors)
+        return torch.matmul(before, vectors)
 
     def _hidden(self, trunk: Tensor, contexts: Tensor) -> Tensor:
         first = self.act(trunk[:, None] + self.first_bias + contexts)
@@ -192,10 +205,24 @@ class TabularVAE(nn.Module):
         """Log-likelihood (n, m, q) of the stored cells of rows given codes (n, m, k) each."""
         n, m = z.shape[:2]
         cells = x[:, self.places]
-        contexts = self._contexts(cells, None).repeat_interleave(m, 0)
+        contexts = self._contexts(cells, None, self.before).repeat_interleave(m, 0)
         hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
         log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
         return log_prob.view(n, m, -1)
+
+    def known_context(self, cells: Tensor) -> Tensor:
+        """Context (n, width) of stored cells (n, q) that are not NaN."""
+        vectors: Tensor = self.context_cells(cells)
+        return (vectors * (~torch.isnan(cells)).to(cells)[..., None]).sum(1)
+
+    def known_log_likelihood(self, cells: Tensor, z: Tensor) -> Tensor:
+        """Log-likelihood (n, m) of the stored cells that are not NaN given codes (n, m, k)."""
+        n, m = z.shape[:2]
+        known = (~torch.isnan(cells)).to(cells)
+        contexts = self._contexts(cells, known, self.before).repeat_interleave(m, 0)
+        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
+        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
+        return (log_prob.view(n, m, -1) * known[:, None]).sum(2)
 
     def decode(self, z: Tensor) -> Tensor:
         """Most likely level or mean of each column in turn, (n, p)."""

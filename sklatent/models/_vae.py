@@ -16,6 +16,7 @@ from sklatent._utils._params import Integral, Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, DensityMixin, EncoderMixin, SamplerMixin
 from sklatent.models._calibration import add_residual_noise, fit_marginals, match_marginals
 from sklatent.models._capacity import CapacityMixin
+from sklatent.models._completion import CompletionMixin
 from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_function
 from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
@@ -33,7 +34,13 @@ ACTIVE_KL = 0.05
 
 
 class VAETransformer(
-    EncoderMixin, DecoderMixin, SamplerMixin, DensityMixin, CapacityMixin, BaseLatentModel
+    EncoderMixin,
+    DecoderMixin,
+    CompletionMixin,
+    SamplerMixin,
+    DensityMixin,
+    CapacityMixin,
+    BaseLatentModel,
 ):
     """Variational autoencoder that starts as probabilistic PCA: codes, samples, likelihood.
 
@@ -335,13 +342,14 @@ class VAETransformer(
         )
         self.n_active_components_ = int((self.kl_per_component_ > ACTIVE_KL).sum())
         # a start without active components has nothing to say about these rows: no collapse
-        informative = outcome.best_step > 0 and self.table_.varying_.any()
+        informative = outcome.best_step > 0 and bool(self.table_.varying_.any())
         # nor is it one where the columns of a handful of rows explain each other
         informative = informative and not (self._mixed and len(rows) < MIN_ROWS_TRAINING)
         if self.n_active_components_ == 0 and informative:
             warnings.warn(
                 f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
-                f"the rows, so that transform returns noise. Lower beta (got {self.beta}).",
+                f"the rows, so that transform returns noise. Lower beta (got {self.beta}), unless the "
+                "columns have nothing to do with each other.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

@@ -5,6 +5,7 @@ from sklatent.nn._cells import (
     ColumnHeads,
     Columns,
     columns_of,
+    gaussian_log_prob,
     mixture_log_prob,
     mixture_parts,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ResidualMap",
     "columns_of",
     "gaussian_kl",
+    "gaussian_log_prob",
     "mixture_log_prob",
     "mixture_parts",
     "mlp",

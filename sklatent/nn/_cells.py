@@ -171,6 +171,13 @@ class ColumnHeads(nn.Module):
         places = torch.tensor(self.missing, device=x.device)
         return log_prob.index_add(1, places, of_mask, alpha=-1)
 
+    def column_log_prob(self, hidden: Tensor, x: Tensor, column: int) -> Tensor:
+        """Log-likelihood (n,) of the cells (n,) of one column, none of which is missing."""
+        if column < self.n_categories:
+            logits = self.level_logits(hidden, column)
+            return -nn.functional.cross_entropy(logits, x.long(), reduction="none")
+        return mixture_log_prob(self.number_outputs(hidden, column), x)
+
     def level_logits(self, hidden: Tensor, column: int) -> Tensor:
         """Logits of the levels of a category (n, n_levels)."""
         logits: Tensor = self.levels[column](hidden)
@@ -198,5 +205,10 @@ def mixture_parts(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def mixture_log_prob(outputs: Tensor, x: Tensor) -> Tensor:
     """Log-density of numbers (...,) under mixtures of normals given by (..., 3 * N_MIXED)."""
     log_weights, means, log_scales = mixture_parts(outputs)
-    z = (x[..., None] - means) * torch.exp(-log_scales)
-    return torch.logsumexp(log_weights - 0.5 * z**2 - log_scales - HALF_LOG_2PI, -1)
+    parts = gaussian_log_prob(x[..., None], means, log_scales)
+    return torch.logsumexp(log_weights + parts, -1)
+
+
+def gaussian_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Log-density of normals, element by element."""
+    return -0.5 * ((x - mean) * torch.exp(-log_scale)) ** 2 - log_scale - HALF_LOG_2PI

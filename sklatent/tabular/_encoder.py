@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column, tie_table
 from sklatent.tabular._columns import (
     Moments,
@@ -402,16 +403,19 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _build(self, values: np.ndarray) -> Any:
         """Put what ``_values`` gave into the container that ``fit`` saw."""
         if self.mode_ == "quantile":
-            columns = decode_columns(self._fitted, values)
-            if self._frame is None:
-                return build_array(columns, values.dtype)
-            return build_columns(columns, self._frame["names"], self._frame["backend"])
+            return self._build_cells(decode_columns(self._fitted, values), values.dtype)
         if self._frame is None:
             return values
         schema = FrameSchema(**self._frame)
         if np.isnan(values).any():
             return build_columns(number_cells(values, schema), schema.names, schema.backend)
         return build_frame(values, schema)
+
+    def _build_cells(self, columns: list[Cells], dtype: np.dtype[Any] | None = None) -> Any:
+        """Put the cells of each column into the container that ``fit`` saw."""
+        if self._frame is None:
+            return build_array(columns, np.dtype("float64") if dtype is None else dtype)
+        return build_columns(columns, self._frame["names"], self._frame["backend"])
 
     def _log_slope(self, rows: MixedRows) -> np.ndarray:
         """Give log d score / d value per number cell, the log mass of ties, and 0 elsewhere."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,8 @@ def _codes(column: Column, values: list[Any], name: Any) -> np.ndarray:
     else:
         codes = encode_levels(column, cells, name, "error")
         back = decode_levels(column, codes)
-    if cells.family != "label" and not isinstance(
-        column["levels" if "levels" in column else "values"], list
-    ):
+    # labels that are unknown are errors already; a number might have been moved to the nearest
+    if column["family"] != "label":
         wrong = np.flatnonzero(back.values != cells.values)
         if len(wrong):
             raise ValueError(
@@ -181,11 +181,18 @@ def _levels_between(column: Column, ends: tuple[Any, ...], name: Any) -> np.ndar
     for end, compare in zip(ends, (np.greater_equal, np.less_equal), strict=True):
         if end is not None:
             allowed &= compare(levels, _cells(column, [end], name).values[0])
-    if not allowed.any():
+    return _not_empty(column, np.flatnonzero(allowed), len(levels), ends, name)
+
+
+def _not_empty(
+    column: Column, codes: np.ndarray, n_levels: int, ends: tuple[Any, ...], name: Any
+) -> np.ndarray:
+    if not len(codes):
         raise ValueError(
             f"The condition on column {name!r} asks for {ends}, where no row of the model can be: "
             f"{_extent(column)}."
         )
+    allowed: np.ndarray = np.isin(np.arange(n_levels), codes)
     return allowed
 
 
@@ -226,31 +233,41 @@ def fill_missing(
     filled = []
     for j, (column, cells, name) in enumerate(zip(fitted, columns, names, strict=True)):
         codes = np.stack([matrix[:, j] for matrix in completions])
+        cells = align(column, cells, name)
         if column["kind"] == "number":
-            filled.append(_fill_number(column, align(column, cells, name), codes))
-        elif column["levels"] is None or len(column["levels"]) == 0:
-            filled.append(decode_levels(column, codes[0]))
+            drawn = _mean_number(column, codes)
         else:
-            counts = np.stack([(codes == level).sum(0) for level in range(len(column["levels"]))])
-            known = encode_levels(column, align(column, cells, name), name, "missing")
-            codes = np.where(np.isnan(known), counts.argmax(0), known)
-            filled.append(decode_levels(column, codes))
+            counts = [(codes == level).sum(0) for level in range(len(column["levels"]))]
+            drawn = decode_levels(column, np.argmax(counts, 0) if counts else codes[0])
+            if column["family"] == "label":
+                known = encode_levels(column, cells, name, "missing")
+                codes = np.where(np.isnan(known), np.argmax(counts, 0), known)
+                filled.append(decode_levels(column, codes))
+                continue
+        filled.append(_keeping(drawn, cells))
     return filled
 
 
-def _fill_number(column: Column, cells: Cells, scores: np.ndarray) -> Cells:
-    draws = [decode_number(column, draw).values for draw in scores]
-    mean = np.mean(np.stack(draws).astype(np.float64), axis=0)
-    kind = column["values"].dtype
+def _mean_number(column: Column, scores: np.ndarray) -> Cells:
+    """Mean of numbers over draws, rounded as the column is."""
+    draws = [decode_number(column, draw) for draw in scores]
+    if len(draws) == 1:
+        return draws[0]
+    mean = np.mean([draw.values.astype(np.float64) for draw in draws], axis=0)
+    kind = draws[0].values.dtype
     if kind == np.int64:
         step = column["step"] or 1
         mean = np.rint(mean / step) * step
     elif column["decimals"] >= 0:
         mean = np.round(mean, column["decimals"])
-    drawn = draws[0] if len(draws) == 1 else mean.astype(kind)
-    values = drawn
+    return replace(draws[0], values=mean.astype(kind))
+
+
+def _keeping(drawn: Cells, cells: Cells) -> Cells:
+    """Put known values, as they are, in the place of drawn ones."""
+    if cells.family == "empty":
+        return drawn
+    known = cells.values.astype(drawn.values.dtype)
     if cells.missing is None:
-        values = cells.values.astype(kind)
-    elif len(cells.values) and cells.family != "empty":
-        values = np.where(cells.missing, drawn, cells.values.astype(kind))
-    return Cells(column["family"], values, None, [], column["unit"], column["store"])
+        return replace(drawn, values=known, missing=None)
+    return replace(drawn, values=np.where(cells.missing, drawn.values, known))

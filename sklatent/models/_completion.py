@@ -1,0 +1,327 @@
+"""Filling in unknown cells of mixed rows: importance sampling of codes, then column by column."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.mixture import GaussianMixture
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from sklatent._utils.validation import check_n_samples
+from sklatent.models._latent_prior import draw_codes
+from sklatent.models._tabular_vae import TabularVAE, draw_levels, draw_mixture
+from sklatent.nn import gaussian_log_prob, mixture_log_prob, mixture_parts
+from sklatent.tabular import Cells, fill_missing, limits_of, with_index_of
+
+# Codes tried per row; half of them come from the encoder, half from the prior.
+N_PARTICLES = 32
+# Particles at a time: bounds the memory.
+MAX_PARTICLES = 1 << 15
+# The encoder's part of the proposal is wider than the posterior, so that no weight is huge.
+WIDENING = 1.2
+# Draws of a truncated normal stay inside of the range by this share of its mass.
+MARGIN = 1e-6
+
+
+class Completer:
+    """Draw unknown cells given known ones, ``p(unknown | known)``, from a fitted model.
+
+    Codes are drawn from the encoder and from the prior and weighed by the likelihood of the known
+    cells (importance sampling); columns that are limited follow, drawn within their limits and
+    weighing by the probability of these; then a code is chosen by weight, and the other columns
+    are drawn in turn, each given the known cells and those drawn before.
+
+    Parameters
+    ----------
+    module : TabularVAE
+        The trained module.
+    prior : GaussianMixture
+        Distribution of the codes.
+    limits : mapping of int to ndarray or tuple
+        By column of the table: the levels allowed, as a mask, the scores allowed, or the least
+        and greatest score.
+    may_miss : bool
+        Whether unknown cells may be drawn as missing.
+    rng : RandomState
+        For codes of the prior and, seeded from it, all else.
+    """
+
+    def __init__(
+        self,
+        module: TabularVAE,
+        prior: GaussianMixture,
+        limits: Mapping[int, Any],
+        *,
+        may_miss: bool,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.module, self.prior, self.may_miss, self.rng = module, prior, may_miss, rng
+        places = {place: i for i, place in enumerate(module.columns.places)}
+        self.limits = {places[at]: limit for at, limit in limits.items() if at in places}
+        device = module.places.device
+        self.generator = torch.Generator(device=device).manual_seed(rng.randint(2**31 - 1))
+
+    def __call__(self, x: Tensor, n_draws: int) -> Tensor:
+        """Complete rows (n, p), NaN where unknown, ``n_draws`` times: (n, n_draws, p)."""
+        n, m = len(x), N_PARTICLES
+        cells = x[:, self.module.places]
+        z, log_weight = self._codes(cells, m)
+        log_weight = log_weight + self.module.known_log_likelihood(cells, z)
+        trunk = self.module.trunk(z.view(n * m, -1))
+        context = self.module.known_context(cells).repeat_interleave(m, 0)
+        cells = cells.repeat_interleave(m, 0)
+        for column in self._ordered(limited=True):
+            hidden = self.module.hidden_of(trunk, context, column)
+            new, log_mass = self._draw_within(hidden, column, self.limits[column])
+            cells, context = self._with(cells, context, new, column)
+            log_weight = log_weight + log_mass.view(n, m)
+        weight = torch.softmax(log_weight, 1)
+        chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
+        chosen = (chosen + m * torch.arange(n, device=x.device)[:, None]).view(-1)
+        trunk, context, cells = trunk[chosen], context[chosen], cells[chosen]
+        for column in self._ordered(limited=False):
+            unknown = torch.isnan(cells[:, column]).nonzero()[:, 0]
+            if len(unknown):
+                hidden = self.module.hidden_of(trunk[unknown], context[unknown], column)
+                new = cells[:, column].index_copy(0, unknown, self._draw(hidden, column))
+                added = torch.zeros_like(context)
+                added[unknown] = self.module.vector_of(new[unknown], column)
+                cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
+                context = context + added
+        complete = x.repeat_interleave(n_draws, 0)
+        complete[:, self.module.places] = cells
+        return complete.view(n, n_draws, -1)
+
+    def _ordered(self, *, limited: bool) -> list[int]:
+        order = self.module.columns.in_table_order
+        return [column for column in order if (column in self.limits) is limited]
+
+    def _with(
+        self, cells: Tensor, context: Tensor, new: Tensor, column: int
+    ) -> tuple[Tensor, Tensor]:
+        cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
+        return cells, context + self.module.vector_of(new, column)
+
+    def _codes(self, cells: Tensor, m: int) -> tuple[Tensor, Tensor]:
+        """Draw codes (n, m, k) and give their log-weights (n, m)."""
+        mean, log_variance = self.module.infer_stored(cells, (~torch.isnan(cells)).to(cells))
+        spread = WIDENING * torch.exp(0.5 * log_variance)
+        n, k = mean.shape
+        half = m // 2
+        noise = torch.empty(n, m - half, k, dtype=mean.dtype, device=mean.device)
+        noise.normal_(generator=self.generator)
+        of_encoder = mean[:, None] + spread[:, None] * noise
+        of_prior = torch.from_numpy(draw_codes(self.prior, n * half, self.rng)).to(mean)
+        z = torch.cat([of_encoder, of_prior.view(n, half, k)], 1)
+        flat = z.reshape(-1, k).double().cpu().numpy()
+        log_prior = torch.from_numpy(self.prior.score_samples(flat)).to(mean).view(n, m)
+        log_encoder = gaussian_log_prob(z, mean[:, None], torch.log(spread)[:, None]).sum(2)
+        share = torch.tensor([(m - half) / m, half / m]).to(mean).log()
+        log_proposal = torch.logaddexp(log_encoder + share[0], log_prior + share[1])
+        return z, log_prior - log_proposal
+
+    def _draw(self, hidden: Tensor, column: int) -> Tensor:
+        if self.may_miss:
+            return self.module.draw_cells(hidden, column, self.generator)
+        heads = self.module.heads
+        if column < heads.n_categories:
+            return draw_levels(heads.level_logits(hidden, column), self.generator)
+        return draw_mixture(heads.number_outputs(hidden, column), self.generator)
+
+    def _draw_within(self, hidden: Tensor, column: int, limit: Any) -> tuple[Tensor, Tensor]:
+        heads = self.module.heads
+        if column < heads.n_categories:
+            logits = heads.level_logits(hidden, column)
+            allowed = torch.from_numpy(limit).to(logits.device)
+            within = logits.masked_fill(~allowed, -torch.inf)
+            log_mass = torch.logsumexp(within, 1) - torch.logsumexp(logits, 1)
+            return draw_levels(within, self.generator), log_mass
+        outputs = heads.number_outputs(hidden, column)
+        if isinstance(limit, tuple):
+            low, high = limit
+            return draw_truncated(outputs, low, high, self.generator)
+        scores = torch.from_numpy(limit).to(outputs)
+        log_prob = mixture_log_prob(outputs[:, None], scores)
+        chosen = draw_levels(log_prob, self.generator).long()
+        return scores[chosen], torch.logsumexp(log_prob, 1)
+
+
+def draw_truncated(
+    outputs: Tensor, low: float, high: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw from mixtures of normals (n, 3 * N_MIXED) within a range; and the log of its mass."""
+    log_weights, means, log_scales = mixture_parts(outputs.double())
+    scales = torch.exp(log_scales)
+    at_low = torch.special.ndtr((low - means) / scales)
+    at_high = torch.special.ndtr((high - means) / scales)
+    # far from all components a range has no mass that numbers can hold, but still a nearest edge
+    mass = torch.exp(log_weights) * (at_high - at_low) + 1e-30
+    chosen = torch.multinomial(mass / mass.sum(1, keepdim=True), 1, generator=generator)
+    uniform = torch.rand(chosen.shape, generator=generator, device=mass.device).double()
+    share = torch.lerp(at_low.gather(1, chosen), at_high.gather(1, chosen), uniform)
+    share = share.clamp(MARGIN * 1e-6, 1 - MARGIN * 1e-6)
+    drawn = means.gather(1, chosen) + scales.gather(1, chosen) * torch.special.ndtri(share)
+    return drawn[:, 0].clamp(low, high).to(outputs), mass.sum(1).log().to(outputs)
+
+
+class CompletionMixin:
+    """Conditions, imputation and likelihood by column: verbs of a model of mixed tables."""
+
+    def sample(
+        self: Any,
+        n_samples: int = 1,
+        *,
+        conditions: Mapping[Any, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Any:
+        """Draw rows from the model.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows, at least one.
+        conditions : mapping, default=None
+            From column names (positions where ``fit`` saw an array) to what their cells must be:
+            a value, a list or set of values, or a range as a tuple of two numbers or dates, both
+            ends included, None for an open end. Every row obeys; the other cells, and the codes,
+            are drawn given these. Needs ``mode="quantile"``, which mixed tables have.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for the same rows in each call.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            Rows in the units, container, column order and dtypes that ``fit`` saw; an array is
+            float64, or float32 where ``fit`` saw that.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not a positive integer, or a condition names a column or a value
+            that ``fit`` has not seen.
+        """
+        check_is_fitted(self)
+        if not conditions:
+            return super().sample(n_samples, random_state=random_state)  # type: ignore[misc]
+        check_n_samples(n_samples)
+        self._check_mixed("conditions")
+        limits = limits_of(self.table_._fitted, self.table_._names(), conditions)
+        fixed = {at: limit for at, limit in limits.items() if isinstance(limit, float)}
+        x = np.zeros((n_samples, self.table_.n_encoded_), np.float32)
+        x[:, self.table_.varying_] = np.nan
+        for at, code in fixed.items():
+            x[:, at] = code
+        limits = {at: limit for at, limit in limits.items() if at not in fixed}
+        rng = check_random_state(random_state)
+        drawn = self._complete(x, limits, 1, may_miss=True, rng=rng)[:, 0]
+        # in the precision of the table: a float32 score may belong to a neighbouring value
+        drawn = drawn.astype(np.float64)
+        for at, code in fixed.items():
+            drawn[:, at] = code
+        return self.table_._build(drawn)
+
+    def impute(
+        self: Any,
+        X: Any,
+        *,
+        n_draws: int = 32,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> Any:
+        """Fill missing cells with what is to be expected given the others of the row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows, some cells of which are missing.
+        n_draws : int, default=32
+            Number of completions that are averaged.
+        random_state : int, RandomState instance or None, default=0
+            Seed of the completions.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            The same rows, complete: means of numbers, the most frequent level of categories.
+            Cells that were there stay as they are; a column that was empty in ``fit`` stays so.
+        """
+        columns, completions = self._imputed(X, n_draws, random_state)
+        filled = fill_missing(self.table_._fitted, columns, self.table_._names(), completions)
+        return with_index_of(self.table_._build_cells(filled), X)
+
+    def sample_imputations(
+        self: Any,
+        X: Any,
+        n_samples: int = 5,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> list[Any]:
+        """Draw completions of rows: multiple imputation.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows, some cells of which are missing.
+        n_samples : int, default=5
+            Number of completed tables.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for the same tables in each call.
+
+        Returns
+        -------
+        list of array or DataFrame
+            Completed tables, whose differences show how uncertain the cells are.
+        """
+        check_n_samples(n_samples)
+        columns, completions = self._imputed(X, n_samples, random_state)
+        fitted, names = self.table_._fitted, self.table_._names()
+        return [
+            with_index_of(self.table_._build_cells(fill_missing(fitted, columns, names, [one])), X)
+            for one in completions
+        ]
+
+    def _imputed(
+        self: Any, X: Any, n_draws: int, random_state: Any
+    ) -> tuple[tuple[Cells, ...], list[NDArray[Any]]]:
+        check_is_fitted(self)
+        self._check_mixed("imputation")
+        rows = self._read(X)
+        x = self.table_._encode(rows).astype(np.float64)
+        unknown = np.flatnonzero(np.isnan(x[:, self.table_.varying_]).any(1))
+        completions = [x.copy() for _ in range(n_draws)]
+        if len(unknown):
+            rng = check_random_state(random_state)
+            part = x[unknown].astype(np.float32)
+            drawn = self._complete(part, {}, n_draws, may_miss=False, rng=rng)
+            for i, matrix in enumerate(completions):
+                matrix[unknown] = np.where(np.isnan(x[unknown]), drawn[:, i], x[unknown])
+        return rows.columns, completions
+
+    def _complete(
+        self: Any,
+        x: NDArray[Any],
+        limits: Mapping[int, Any],
+        n_draws: int,
+        *,
+        may_miss: bool,
+        rng: np.random.RandomState,
+    ) -> NDArray[Any]:
+        """Complete encoded rows ``n_draws`` times each: (n, n_draws, p)."""
+        module = self.net_.answering_module(x.dtype)
+        completer = Completer(module, self.prior_, limits, may_miss=may_miss, rng=rng)
+        size = max(1, MAX_PARTICLES // max(N_PARTICLES, n_draws))
+        parts = [
+            self._run_on_codes(lambda part: completer(part, n_draws), x[start : start + size])
+            for start in range(0, len(x), size)
+        ]
+        return np.concatenate(parts)
+
+    def _check_mixed(self: Any, what: str) -> None:
+        if self.table_.mode_ != "quantile":
+            raise ValueError(
+                f"This model was fitted to numbers alone, in mode 'affine', which has no {what}: "
+                f"fit {type(self).__name__}(mode='quantile') instead."
+            )
