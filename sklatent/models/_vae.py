@@ -1,14 +1,12 @@
 """VAETransformer: an autoencoder with a distribution over codes and over rows."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._training import MIN_ROWS_TRAINING, FitOutcome, NetSpec, RowSource
@@ -20,15 +18,13 @@ from sklatent.models._completion import CompletionMixin
 from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_function
 from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
+from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
 from sklatent.models._skip_vae import N_KNOTS, SkipVAE, skip_vae_spec
 from sklatent.models._tabular_vae import TabularVAE, tabular_spec
 from sklatent.nn import gaussian_kl
-from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
+from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 MAX_ROWS_MARGINALS = 100_000
-# Batches of mixed tables are larger and steps fewer: each step costs several times as much.
-TABULAR_SCHEDULE = {"largest_batch": 256, "long_cycle": 1000}
-MAX_AUTO_MIXED = 16
 # A component whose KL divergence is below this carries no information (nats).
 ACTIVE_KL = 0.05
 
@@ -39,6 +35,7 @@ class VAETransformer(
     CompletionMixin,
     SamplerMixin,
     DensityMixin,
+    MixedTablesMixin,
     CapacityMixin,
     BaseLatentModel,
 ):
@@ -198,8 +195,7 @@ class VAETransformer(
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseLatentModel._parameter_constraints,
         "init": [StrOptions({"pca", "random"})],
-        "mode": [StrOptions({"auto", "affine", "quantile"})],
-        "categorical_features": ["array-like", None],
+        **CONSTRAINTS,
         "beta": [Interval(Real, 0, None, closed="neither")],
         "prior": [StrOptions({"gmm", "normal"})],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
@@ -256,54 +252,10 @@ class VAETransformer(
         self.verbose = verbose
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Tags:
-        """Declare that cells may be missing."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.mode != "affine"
-        return tags
-
     # -- training ------------------------------------------------------------------------------
-
-    @property
-    def _mixed(self) -> bool:
-        return bool(self.table_.mode_ == "quantile")
 
     def _module_of(self, table: TabularEncoder) -> type:
         return TabularVAE if table.mode_ == "quantile" else SkipVAE
-
-    def _starts_at_pca(self) -> bool:
-        return self.init == "pca" and not self._mixed
-
-    def _schedule(self) -> dict[str, int]:
-        return TABULAR_SCHEDULE if self._mixed else {}
-
-    def _open(self, X: Any) -> tuple[TabularEncoder, Rows | MixedRows]:
-        table = TabularEncoder(
-            standardize=self.standardize,
-            mode=self.mode,
-            categorical_features=self.categorical_features,
-        )
-        rows = table._check_rows(X, reset=True, estimator=self, min_rows=2)
-        if isinstance(rows, MixedRows) or not _has_missing(rows):
-            return table, rows
-        if self.mode == "affine":
-            check_rows(self, X, reset=True)  # says which cell
-        table.set_params(mode="quantile")
-        return table, table._check_rows(X, reset=True, estimator=self, min_rows=2)
-
-    def _choose_n_components(
-        self, rows: RowSource, run: Callable[..., FitOutcome], seed: int
-    ) -> int:
-        if not self._mixed:
-            return int(super()._choose_n_components(rows, run, seed))
-        if self.n_components == "auto":
-            return int(np.clip(-(-self.table_.varying_.sum() // 2), 1, MAX_AUTO_MIXED))
-        if not isinstance(self.n_components, Integral):
-            raise ValueError(
-                f"n_components={self.n_components} is a share of the variance, which a table of "
-                "categories has not: give an int or 'auto'."
-            )
-        return int(self.n_components)
 
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
         sizes = tuple(self.hidden_layer_sizes)
@@ -348,8 +300,8 @@ class VAETransformer(
         if self.n_active_components_ == 0 and informative:
             warnings.warn(
                 f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
-                f"the rows, so that transform returns noise. Lower beta (got {self.beta}), unless the "
-                "columns have nothing to do with each other.",
+                f"the rows, so that transform returns noise. Lower beta (got {self.beta}), unless "
+                "the columns have nothing to do with each other.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -439,14 +391,6 @@ class VAETransformer(
             generator = self.net_.generator(rng.randint(2**31 - 1))
             return self._run_on_codes(lambda z: module.draw(z, generator), codes)
         return match_marginals(self._draw_uncalibrated(n, rng), self._marginals)
-
-
-def _has_missing(rows: Rows) -> bool:
-    step = 1 + (1 << 17) // rows.shape[1]
-    return any(
-        bool(np.isnan(rows.values[start : start + step]).any())
-        for start in range(0, len(rows), step)
-    )
 
 
 def _draw(moments: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:
