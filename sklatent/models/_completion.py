@@ -1,6 +1,7 @@
 """Filling in unknown cells of mixed rows: importance sampling of codes, then column by column."""
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor
 from sklatent._utils.validation import check_n_samples
 from sklatent.models._latent_prior import draw_codes
 from sklatent.models._tabular_vae import TabularVAE, draw_levels, draw_mixture
-from sklatent.nn import gaussian_log_prob, mixture_log_prob, mixture_parts
-from sklatent.tabular import Cells, fill_missing, limits_of, with_index_of
+from sklatent.nn import gaussian_log_prob, mixture_parts
+from sklatent.tabular import MixedRows, fill_missing, limits_of, obeying, with_index_of
 
 # Codes tried per row; half of them come from the encoder, half from the prior.
 N_PARTICLES = 32
@@ -23,8 +24,8 @@ N_PARTICLES = 32
 MAX_PARTICLES = 1 << 15
 # The encoder's part of the proposal is wider than the posterior, so that no weight is huge.
 WIDENING = 1.2
-# Draws of a truncated normal stay inside of the range by this share of its mass.
-MARGIN = 1e-6
+# Least share of a normal distribution that is drawn, or that an interval is taken to have.
+SMALLEST = 1e-300
 
 
 class Completer:
@@ -42,8 +43,8 @@ class Completer:
     prior : GaussianMixture
         Distribution of the codes.
     limits : mapping of int to ndarray or tuple
-        By column of the table: the levels allowed, as a mask, the scores allowed, or the least
-        and greatest score.
+        By column of the table: the levels allowed, as a mask; score, least and greatest score
+        of each value allowed, as rows; or the least and greatest score.
     may_miss : bool
         Whether unknown cells may be drawn as missing.
     rng : RandomState
@@ -133,21 +134,29 @@ class Completer:
         return draw_mixture(heads.number_outputs(hidden, column), self.generator)
 
     def _draw_within(self, hidden: Tensor, column: int, limit: Any) -> tuple[Tensor, Tensor]:
+        """Draw cells (n,) within a limit, and give the log-probability (n,) that it holds."""
         heads = self.module.heads
         if column < heads.n_categories:
             logits = heads.level_logits(hidden, column)
             allowed = torch.from_numpy(limit).to(logits.device)
             within = logits.masked_fill(~allowed, -torch.inf)
             log_mass = torch.logsumexp(within, 1) - torch.logsumexp(logits, 1)
-            return draw_levels(within, self.generator), log_mass
-        outputs = heads.number_outputs(hidden, column)
-        if isinstance(limit, tuple):
-            low, high = limit
-            return draw_truncated(outputs, low, high, self.generator)
-        scores = torch.from_numpy(limit).to(outputs)
-        log_prob = mixture_log_prob(outputs[:, None], scores)
-        chosen = draw_levels(log_prob, self.generator).long()
-        return scores[chosen], torch.logsumexp(log_prob, 1)
+            drawn = draw_levels(within, self.generator)
+        elif isinstance(limit, tuple):
+            outputs = heads.number_outputs(hidden, column)
+            drawn, log_mass = draw_truncated(outputs, limit[0], limit[1], self.generator)
+        else:
+            outputs = heads.number_outputs(hidden, column)
+            # one by one: all at once would fill the memory
+            each = [log_mass_between(outputs, low, high) for _, low, high in limit.tolist()]
+            log_masses = torch.stack(each, 1)
+            chosen = draw_levels(log_masses, self.generator).long()
+            drawn = torch.from_numpy(limit[:, 0]).to(outputs)[chosen]
+            log_mass = torch.logsumexp(log_masses, 1)
+        missing = heads.missing_logits(hidden, column)
+        if missing is not None:  # a cell that obeys is there
+            log_mass = log_mass + torch.nn.functional.logsigmoid(-missing)
+        return drawn, log_mass
 
 
 def draw_truncated(
@@ -155,17 +164,49 @@ def draw_truncated(
 ) -> tuple[Tensor, Tensor]:
     """Draw from mixtures of normals (n, 3 * N_MIXED) within a range; and the log of its mass."""
     log_weights, means, log_scales = mixture_parts(outputs.double())
-    scales = torch.exp(log_scales)
-    at_low = torch.special.ndtr((low - means) / scales)
-    at_high = torch.special.ndtr((high - means) / scales)
-    # far from all components a range has no mass that numbers can hold, but still a nearest edge
-    mass = torch.exp(log_weights) * (at_high - at_low) + 1e-30
-    chosen = torch.multinomial(mass / mass.sum(1, keepdim=True), 1, generator=generator)
-    uniform = torch.rand(chosen.shape, generator=generator, device=mass.device).double()
-    share = torch.lerp(at_low.gather(1, chosen), at_high.gather(1, chosen), uniform)
-    share = share.clamp(MARGIN * 1e-6, 1 - MARGIN * 1e-6)
-    drawn = means.gather(1, chosen) + scales.gather(1, chosen) * torch.special.ndtri(share)
-    return drawn[:, 0].clamp(low, high).to(outputs), mass.sum(1).log().to(outputs)
+    lower, upper, mirrored = _standardized(low, high, means, log_scales)
+    log_mass = log_weights + _log_between(lower, upper)
+    chosen = torch.multinomial(torch.softmax(log_mass, 1), 1, generator=generator)
+    lower, upper, mirrored = (part.gather(1, chosen) for part in (lower, upper, mirrored))
+    uniform = torch.empty_like(lower).uniform_(generator=generator)
+    log_share = torch.logaddexp(
+        torch.log1p(-uniform) + torch.special.log_ndtr(lower),
+        torch.log(uniform) + torch.special.log_ndtr(upper),
+    )
+    # so far out that no number holds the share, all of it lies at the nearest edge
+    share = torch.exp(log_share).clamp(SMALLEST, 1 - 1e-16)
+    drawn = torch.special.ndtri(share).clamp(lower, upper)
+    drawn = torch.where(mirrored, -drawn, drawn)
+    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * drawn
+    return drawn[:, 0].clamp(low, high).to(outputs), torch.logsumexp(log_mass, 1).to(outputs)
+
+
+def log_mass_between(outputs: Tensor, low: float, high: float) -> Tensor:
+    """Log-probability (n,) of a range under mixtures of normals (n, 3 * N_MIXED)."""
+    log_weights, means, log_scales = mixture_parts(outputs.double())
+    lower, upper, _ = _standardized(low, high, means, log_scales)
+    log_mass: Tensor = torch.logsumexp(log_weights + _log_between(lower, upper), 1)
+    return log_mass.to(outputs)
+
+
+def _standardized(
+    low: float, high: float, means: Tensor, log_scales: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Ends of a range in standard normal units, mirrored to below the mean if it lies above.
+
+    There small masses are exact; above the mean they are lost in the rounding of a share near 1.
+    """
+    lower = (low - means) * torch.exp(-log_scales)
+    upper = (high - means) * torch.exp(-log_scales)
+    mirrored = lower > 0
+    return torch.where(mirrored, -upper, lower), torch.where(mirrored, -lower, upper), mirrored
+
+
+def _log_between(lower: Tensor, upper: Tensor) -> Tensor:
+    """Log-probability of an interval of the standard normal distribution."""
+    log_upper: Tensor = torch.special.log_ndtr(upper)
+    rest = -torch.expm1(torch.special.log_ndtr(lower) - log_upper)
+    return log_upper + torch.log(rest.clamp_min(SMALLEST))
 
 
 class CompletionMixin:
@@ -186,9 +227,10 @@ class CompletionMixin:
             Number of rows, at least one.
         conditions : mapping, default=None
             From column names (positions where ``fit`` saw an array) to what their cells must be:
-            a value, a list or set of values, or a range as a tuple of two numbers or dates, both
-            ends included, None for an open end. Every row obeys; the other cells, and the codes,
-            are drawn given these. Needs ``mode="quantile"``, which mixed tables have.
+            a value, a list or set of values, or a range as a tuple of two numbers, dates or
+            ordered levels, both ends included, None for an open end. Every row obeys; the other
+            cells, and the codes, are drawn given these. Needs ``mode="quantile"``, which mixed
+            tables have.
         random_state : int, RandomState instance or None, default=None
             Pass an int for the same rows in each call.
 
@@ -200,12 +242,14 @@ class CompletionMixin:
 
         Raises
         ------
+        TypeError
+            If ``conditions`` is not a mapping.
         ValueError
             If ``n_samples`` is not a positive integer, or a condition names a column or a value
             that ``fit`` has not seen.
         """
         check_is_fitted(self)
-        if not conditions:
+        if conditions is None or (isinstance(conditions, Mapping) and not conditions):
             return super().sample(n_samples, random_state=random_state)  # type: ignore[misc]
         check_n_samples(n_samples)
         self._check_mixed("conditions")
@@ -222,7 +266,8 @@ class CompletionMixin:
         drawn = drawn.astype(np.float64)
         for at, code in fixed.items():
             drawn[:, at] = code
-        return self.table_._build(drawn)
+        columns = obeying(self.table_._fitted, self.table_._names(), conditions, drawn)
+        return self.table_._build_cells(columns, np.dtype(self.table_.dtype_))
 
     def impute(
         self: Any,
@@ -248,9 +293,10 @@ class CompletionMixin:
             The same rows, complete: means of numbers, the most frequent level of categories.
             Cells that were there stay as they are; a column that was empty in ``fit`` stays so.
         """
-        columns, completions = self._imputed(X, n_draws, random_state)
-        filled = fill_missing(self.table_._fitted, columns, self.table_._names(), completions)
-        return with_index_of(self.table_._build_cells(filled), X)
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(f"Invalid value for 'n_draws': {n_draws}. At least one is needed.")
+        rows, completions = self._imputed(X, n_draws, random_state)
+        return self._filled(X, rows, completions)
 
     def sample_imputations(
         self: Any,
@@ -276,16 +322,17 @@ class CompletionMixin:
             Completed tables, whose differences show how uncertain the cells are.
         """
         check_n_samples(n_samples)
-        columns, completions = self._imputed(X, n_samples, random_state)
-        fitted, names = self.table_._fitted, self.table_._names()
-        return [
-            with_index_of(self.table_._build_cells(fill_missing(fitted, columns, names, [one])), X)
-            for one in completions
-        ]
+        rows, completions = self._imputed(X, n_samples, random_state)
+        return [self._filled(X, rows, [one]) for one in completions]
+
+    def _filled(self: Any, X: Any, rows: MixedRows, completions: list[NDArray[Any]]) -> Any:
+        table = self.table_
+        cells = fill_missing(table._fitted, rows.columns, table._names(), completions)
+        return with_index_of(table._build_cells(cells, rows.dtype), X)
 
     def _imputed(
         self: Any, X: Any, n_draws: int, random_state: Any
-    ) -> tuple[tuple[Cells, ...], list[NDArray[Any]]]:
+    ) -> tuple[MixedRows, list[NDArray[Any]]]:
         check_is_fitted(self)
         self._check_mixed("imputation")
         rows = self._read(X)
@@ -298,7 +345,7 @@ class CompletionMixin:
             drawn = self._complete(part, {}, n_draws, may_miss=False, rng=rng)
             for i, matrix in enumerate(completions):
                 matrix[unknown] = np.where(np.isnan(x[unknown]), drawn[:, i], x[unknown])
-        return rows.columns, completions
+        return rows, completions
 
     def _complete(
         self: Any,

@@ -3,7 +3,7 @@
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._frames import FrameSchema, with_index_of
-from sklatent.tabular._known import fill_missing, limits_of
+from sklatent.tabular._known import fill_missing, limits_of, obeying
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "check_rows",
     "fill_missing",
     "limits_of",
+    "obeying",
     "with_index_of",
 ]

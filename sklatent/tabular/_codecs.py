@@ -53,7 +53,8 @@ def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int)
         "has_missing": cells.missing is not None,
     }
     present = cells.present()
-    if not len(present) and not cells.store.get("declared"):
+    # declared levels may be drawn although no cell has them, unless none are declared
+    if not len(present) and not (cells.store.get("declared") and len(cells.levels)):
         return {**column, "kind": "constant", "levels": []}
     if cells.family == "label":
         return {**column, **_fit_labels(cells, present)}

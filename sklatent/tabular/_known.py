@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
+from numbers import Real
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,11 +20,15 @@ from sklatent.tabular._codecs import (
     encode_levels,
     encode_number,
 )
-from sklatent.tabular._mixed import align
+from sklatent.tabular._mixed import align, decode_columns
 
-# A code or score that cells must have; the codes that are allowed, as a mask; the scores that
-# are allowed; or the least and greatest score.
+# A code or score that cells must have; the levels that are allowed, as a mask; score, least and
+# greatest score of each value that is allowed, as rows; or the least and greatest score.
 Limit = float | np.ndarray | tuple[float, float]
+
+# The share of the range of a number that its values are wide, where these have no steps.
+_WIDTH = 1e-9
+_UNITS_PER_SECOND = {"D": 1 / 86_400, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def limits_of(
@@ -37,7 +44,7 @@ def limits_of(
         Their names.
     conditions : mapping
         From names to a value, to a list or set of values, or to a range as a tuple of two, both
-        ends included, None for an open one.
+        ends included, None or infinity for an open one.
 
     Returns
     -------
@@ -46,158 +53,316 @@ def limits_of(
 
     Raises
     ------
+    TypeError
+        If the conditions are no mapping, or a value is of a kind that no column has.
     ValueError
         If a column does not exist, or no row of the model can obey.
     """
     limits: dict[int, Limit] = {}
-    for name, wanted in conditions.items():
-        if name not in list(names):
-            raise ValueError(
-                f"conditions name the column {name!r}, which fit has not seen. "
-                f"Its columns are {list(names)}."
-            )
-        place = list(names).index(name)
-        column = fitted[place]
+    for place, column, name, wanted in _each(fitted, names, conditions):
         if isinstance(wanted, tuple):
             limits[place] = _range(column, wanted, name)
-        elif isinstance(wanted, list | set | frozenset | np.ndarray):
+        elif _is_list(wanted):
             limits[place] = _any_of(column, list(wanted), name)
         else:
             limits[place] = float(_codes(column, [wanted], name)[0])
     return limits
 
 
+def obeying(
+    fitted: Sequence[Column],
+    names: Sequence[Any],
+    conditions: Mapping[Any, Any],
+    matrix: np.ndarray,
+) -> list[Cells]:
+    """Decode rows drawn within limits, to values that obey the conditions to the last digit.
+
+    Parameters
+    ----------
+    fitted : sequence of dict
+        The columns of the table.
+    names : sequence
+        Their names.
+    conditions : mapping
+        What :func:`limits_of` has translated.
+    matrix : ndarray of shape (n_samples, n_columns)
+        Encoded rows.
+
+    Returns
+    -------
+    columns : list of Cells
+        The rows.
+    """
+    columns = decode_columns(list(fitted), matrix)
+    for place, column, name, wanted in _each(fitted, names, conditions):
+        if column["kind"] != "number":
+            continue
+        # scores are rounded on their way, the edge of a range or a value asked for is not
+        values = columns[place].values
+        if isinstance(wanted, tuple):
+            low, high = _ends(column, wanted, name)
+            values = np.clip(values, low, high)
+        else:
+            asked = _cells(column, list(wanted) if _is_list(wanted) else [wanted], name).values
+            asked = np.unique(asked.astype(values.dtype))
+            values = asked[np.searchsorted((asked[1:] / 2 + asked[:-1] / 2), values)]
+        columns[place] = replace(columns[place], values=values.astype(columns[place].values.dtype))
+    return columns
+
+
+def _each(
+    fitted: Sequence[Column], names: Sequence[Any], conditions: Mapping[Any, Any]
+) -> Iterator[tuple[int, Column, Any, Any]]:
+    """Give place, column, name and what is asked for of each condition."""
+    if not isinstance(conditions, Mapping):
+        raise TypeError(
+            "conditions must be a mapping from column names to what is asked for, got "
+            f"{type(conditions).__name__}."
+        )
+    known = list(names)
+    for name, wanted in conditions.items():
+        if name not in known:
+            raise ValueError(
+                f"conditions name the column {name!r}, which fit has not seen. "
+                f"Its columns are {known}."
+            )
+        place = known.index(name)
+        yield place, fitted[place], name, wanted
+
+
+def _is_list(wanted: Any) -> bool:
+    """Tell several values, in a list, a set, an array or a series, from one."""
+    return isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes | Mapping)
+
+
+def _impossible(column: Column, name: Any, wanted: Any) -> ValueError:
+    return ValueError(
+        f"The condition on column {name!r} asks for {wanted!r}, which no row of the model can "
+        f"have: {_extent(column)}."
+    )
+
+
+# -- values ------------------------------------------------------------------------------------
+
+
 def _codes(column: Column, values: list[Any], name: Any) -> np.ndarray:
-    """Encode values, every one of which must come back as it is."""
+    """Encode values, each of which a row of the model can have."""
     if not values:
         raise ValueError(f"The condition on column {name!r} allows no value.")
     cells = _cells(column, values, name)
-    if cells.missing is not None:
-        raise ValueError(f"The condition on column {name!r} asks for a missing cell.")
     if column["kind"] == "number":
         codes = encode_number(column, cells)
-        back = decode_number(column, codes)
+        knots = column["values"]
+        possible = decode_number(column, codes).values == cells.values
+        if column["decimals"] < 0 and knots.dtype != np.int64:
+            possible = (cells.values >= knots[0]) & (cells.values <= knots[-1])
     else:
-        codes = encode_levels(column, cells, name, "error")
-        back = decode_levels(column, codes)
-    # labels that are unknown are errors already; a number might have been moved to the nearest
-    if column["family"] != "label":
-        wrong = np.flatnonzero(back.values != cells.values)
-        if len(wrong):
-            raise ValueError(
-                f"The condition on column {name!r} asks for {values[wrong[0]]!r}, which no row of "
-                f"the model can have: {_extent(column)}."
-            )
+        codes = encode_levels(column, cells, name, "missing")
+        possible = ~np.isnan(codes)
+        # numbers of which there are few are moved to the nearest
+        if column["family"] != "label" and possible.all():
+            possible = decode_levels(column, codes).values == cells.values
+    if not possible.all():
+        raise _impossible(column, name, values[int(np.argmin(possible))])
     return codes
 
 
 def _cells(column: Column, values: list[Any], name: Any) -> Cells:
     """Read values as cells of a column; words stand for dates where the column holds such."""
     if column["family"] in TIMES:
-        kind = "m8" if column["family"] == "duration" else "M8"
-        try:
-            times = [np.datetime64(v) if kind == "M8" else np.timedelta64(v) for v in values]
-            whole = np.array(times).astype(f"{kind}[{column['unit']}]").astype(np.int64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"The condition on column {name!r} holds {values}, which are not all "
-                f"{'durations' if kind == 'm8' else 'dates'}."
-            ) from error
+        whole, later = _times(column, values, name)
+        if later.any():
+            raise _impossible(column, name, values[int(np.argmax(later))])
         return Cells(column["family"], whole, None, unit=column["unit"])
-    cells = np.empty((len(values), 1), dtype=object)
-    cells[:, 0] = values
-    return align(column, read_array(cells)[0], name)
+    objects = np.empty((len(values), 1), dtype=object)
+    objects[:, 0] = values
+    try:
+        cells = align(column, read_array(objects)[0], name)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"The condition on column {name!r} asks for {values[:5]}, which cannot be read: {error}"
+        ) from error
+    if cells.missing is not None:
+        raise ValueError(f"The condition on column {name!r} asks for a missing cell: give a value.")
+    known = column["values"] if column["kind"] == "number" else column["levels"]
+    if isinstance(known, np.ndarray) and known.dtype == np.float32:
+        # a number is what it is in the precision of its column
+        return replace(cells, values=cells.values.astype(np.float32))
+    return cells
+
+
+def _times(column: Column, values: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Whole units at or before each time, and whether the time is later than these."""
+    kind = "m8" if column["family"] == "duration" else "M8"
+    try:
+        times = [_time(value, kind, column["store"].get("zone")) for value in values]
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"The condition on column {name!r} holds {values}, which are not all "
+            f"{'durations' if kind == 'm8' else 'dates'}."
+        ) from error
+    if np.isnat(times).any():
+        raise ValueError(f"The condition on column {name!r} asks for a missing cell: give a value.")
+    pairs = [_in_units(time, f"{kind}[{{}}]".format, column["unit"]) for time in times]
+    whole, later = zip(*pairs, strict=True)
+    return np.array(whole, dtype=np.int64), np.array(later)
+
+
+def _time(value: Any, kind: str, zone: str | None) -> Any:
+    """Read a time as numpy has it, in UTC where the column has a time zone."""
+    if kind == "m8":
+        return value.to_timedelta64() if hasattr(value, "to_timedelta64") else np.timedelta64(value)
+    if zone is not None and getattr(value, "tzinfo", None) is None:
+        # what clocks show there, as pandas reads it
+        time = np.datetime64(value)
+        if np.isnat(time):
+            return time
+        local = time.astype("M8[us]").item().replace(tzinfo=ZoneInfo(zone))
+        return time - np.timedelta64(local.utcoffset())
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    # pandas counts nanoseconds, which Python's times lack
+    return value.to_datetime64() if hasattr(value, "to_datetime64") else np.datetime64(value)
+
+
+def _in_units(time: Any, dtype: Any, unit: str) -> tuple[int, bool]:
+    seconds = int(time.astype(dtype("s")).astype(np.int64))
+    if abs(seconds) * _UNITS_PER_SECOND[unit] > 2**62:
+        return (2**62 if seconds > 0 else -(2**62)), False  # beyond all that the unit can count
+    whole = time.astype(dtype(unit))
+    whole = whole - 1 if whole > time else whole
+    return int(whole.astype(np.int64)), bool(whole < time)
 
 
 def _any_of(column: Column, values: list[Any], name: Any) -> Limit:
     codes = _codes(column, values, name)
     if column["kind"] == "number":
-        return np.unique(codes)
+        asked = np.unique(_cells(column, values, name).values)
+        scores = encode_number(column, Cells("number", asked))
+        return np.array(
+            [(score, *_interval(column, value)) for score, value in zip(scores, asked, strict=True)]
+        )
     allowed = np.zeros(len(column["levels"]), dtype=bool)
     allowed[codes.astype(int)] = True
     return allowed
 
 
+# -- ranges ------------------------------------------------------------------------------------
+
+
 def _range(column: Column, ends: tuple[Any, ...], name: Any) -> Limit:
+    if column["kind"] == "number":
+        low, high = _ends(column, ends, name)
+        return _interval(column, low)[0], _interval(column, high)[1]
+    levels = column["levels"]
+    if isinstance(levels, list):
+        allowed = _between_words(column, ends, name)
+    else:
+        allowed = np.ones(len(levels), dtype=bool)
+        for side, compare in enumerate((np.greater_equal, np.less_equal)):
+            end = _end(column, ends, side, name)
+            if end is not None:
+                allowed &= compare(levels, end)
+    if not allowed.any():
+        raise _impossible(column, name, ends)
+    return allowed
+
+
+def _end(column: Column, ends: tuple[Any, ...], side: int, name: Any) -> Any:
+    """Read one end of a range: a number, or None where it is open."""
     if len(ends) != 2:
         raise ValueError(
             f"The condition on column {name!r} is a tuple of {len(ends)}; a range is a tuple of "
             "two, and several values are a list."
         )
-    if column["kind"] != "number":
-        return _levels_between(column, ends, name)
-    values = column["values"]
-    low, high = (
-        value if end is None else _cells(column, [end], name).values[0]
-        for end, value in zip(ends, values[[0, -1]], strict=True)
-    )
-    low, high = _on_grid(column, max(low, values[0]), min(high, values[-1]))
-    if not low <= high:
-        raise ValueError(
-            f"The condition on column {name!r} asks for {ends}, where no row of the model can be: "
-            f"{_extent(column)}."
-        )
-    return _edge(column, low, "lo"), _edge(column, high, "hi")
+    end = ends[side]
+    if end is None or (isinstance(end, Real) and end == (-np.inf, np.inf)[side]):
+        return None
+    if column["family"] in TIMES:
+        whole, later = _times(column, [end], name)
+        return whole[0] + (later[0] and side == 0)
+    return _cells(column, [end], name).values[0]
 
 
-def _on_grid(column: Column, low: Any, high: Any) -> tuple[Any, Any]:
-    """Move the ends of a range inwards to values that the column can have."""
-    if column["values"].dtype == np.int64:
-        step = column["step"] or 1
-        return int(-(-low // step) * step), int(high // step * step)
-    if column["decimals"] < 0:
-        return low, high
-    factor = 10.0 ** column["decimals"]
-    return np.ceil(low * factor - 1e-9) / factor, np.floor(high * factor + 1e-9) / factor
-
-
-def _edge(column: Column, value: Any, side: str) -> float:
-    """Score at which an end of a range begins: ties belong to it with all of their interval."""
-    values = column["values"]
-    at = int(np.searchsorted(values, value))
-    if at < len(values) and values[at] == value and column["lo"][at] < column["hi"][at]:
-        inwards = 1e-9 if side == "lo" else -1e-9
-        return float(ndtri(np.clip(column[side][at] + inwards, 1e-6, 1 - 1e-6)))
-    cells = Cells(column["family"], np.array([value], dtype=values.dtype), unit=column["unit"])
-    return float(encode_number(column, cells)[0])
-
-
-def _levels_between(column: Column, ends: tuple[Any, ...], name: Any) -> np.ndarray:
+def _between_words(column: Column, ends: tuple[Any, ...], name: Any) -> np.ndarray:
     levels = column["levels"]
-    if isinstance(levels, list):
-        if column["store"].get("ordered"):
-            places = [levels.index(end) if end in levels else None for end in ends]
-            if all(
-                end is None or place is not None for end, place in zip(ends, places, strict=True)
-            ):
-                first = 0 if places[0] is None else places[0]
-                last = len(levels) - 1 if places[1] is None else places[1]
-                return np.isin(np.arange(len(levels)), np.arange(first, last + 1))
+    store = column["store"]
+    if not (store.get("ordered") or store["dtype"] == "Enum"):
         raise ValueError(
             f"The condition on column {name!r} is a range, but the column holds levels "
             f"without an order: give the list of those that are allowed, from {levels[:10]}."
         )
-    allowed = np.ones(len(levels), dtype=bool)
-    for end, compare in zip(ends, (np.greater_equal, np.less_equal), strict=True):
-        if end is not None:
-            allowed &= compare(levels, _cells(column, [end], name).values[0])
-    return _not_empty(column, np.flatnonzero(allowed), len(levels), ends, name)
+    if len(ends) != 2 or any(end is not None and end not in levels for end in ends):
+        raise _impossible(column, name, ends)
+    first = 0 if ends[0] is None else levels.index(ends[0])
+    last = len(levels) - 1 if ends[1] is None else levels.index(ends[1])
+    places = np.arange(len(levels))
+    return np.asarray((first <= places) & (places <= last))
 
 
-def _not_empty(
-    column: Column, codes: np.ndarray, n_levels: int, ends: tuple[Any, ...], name: Any
-) -> np.ndarray:
-    if not len(codes):
-        raise ValueError(
-            f"The condition on column {name!r} asks for {ends}, where no row of the model can be: "
-            f"{_extent(column)}."
-        )
-    allowed: np.ndarray = np.isin(np.arange(n_levels), codes)
-    return allowed
+def _ends(column: Column, ends: tuple[Any, ...], name: Any) -> tuple[Any, Any]:
+    """Ends of a range, moved inwards to values that a number column can have."""
+    values = column["values"]
+    low, high = (_end(column, ends, side, name) for side in (0, 1))
+    low = values[0] if low is None else max(low, values[0])
+    high = values[-1] if high is None else min(high, values[-1])
+    if values.dtype == np.int64:
+        step = column["step"] or 1
+        low, high = int(-(-low // step) * step), int(high // step * step)
+    elif column["decimals"] >= 0:
+        low, high = (_rounded(column, low, np.ceil), _rounded(column, high, np.floor))
+    if not low <= high:
+        raise _impossible(column, name, ends)
+    return low, high
+
+
+def _rounded(column: Column, end: Any, outwards: Any) -> Any:
+    """Move an end inwards to the decimals of a column; one that has these stays."""
+    decimals = column["decimals"]
+    rounded = np.round(np.float64(end), decimals).astype(end.dtype)
+    if rounded == end:
+        return end
+    factor = 10.0**decimals
+    return np.round(outwards(np.float64(end) * factor) / factor, decimals).astype(end.dtype)
+
+
+def _interval(column: Column, value: Any) -> tuple[float, float]:
+    """Least and greatest score that stand for a value."""
+    values = column["values"]
+    at = int(np.searchsorted(values, value))
+    if at < len(values) and values[at] == value and column["lo"][at] < column["hi"][at]:
+        share = np.array([column["lo"][at] + 1e-9, column["hi"][at] - 1e-9])
+        low, high = ndtri(np.clip(share, 1e-6, 1 - 1e-6))
+    else:
+        low, high = encode_number(column, Cells("number", _around(column, value)))
+        if not low < high:
+            low, high = low - _WIDTH, high + _WIDTH
+    # whatever lies beyond the ends comes back as these
+    return (
+        -np.inf if value <= values[0] else float(low),
+        np.inf if value >= values[-1] else float(high),
+    )
+
+
+def _around(column: Column, value: Any) -> np.ndarray:
+    """Give the places at which rounding to a value begins and ends."""
+    values = column["values"]
+    steps = column["step"] if values.dtype == np.int64 else 0
+    if column["decimals"] >= 0:
+        steps = 10.0 ** -column["decimals"]
+    half = max(steps / 2, _WIDTH * (float(values[-1]) - float(values[0])))
+    if values.dtype == np.int64 and half >= 1:
+        half = int(half)
+    return np.array([value - half, value + half])
 
 
 def _extent(column: Column) -> str:
+    """Say what the cells of a column are, for messages."""
     values = column["values"] if column["kind"] == "number" else column["levels"]
+    if not len(values):
+        return "all its cells were missing in fit"
+    if column["family"] == "boolean":
+        values = np.asarray(values).astype(bool)
     if column["family"] in TIMES:
         kind = "m8" if column["family"] == "duration" else "M8"
         values = np.asarray(values).astype(f"{kind}[{column['unit']}]")
@@ -238,12 +403,12 @@ def fill_missing(
             drawn = _mean_number(column, codes)
         else:
             counts = [(codes == level).sum(0) for level in range(len(column["levels"]))]
-            drawn = decode_levels(column, np.argmax(counts, 0) if counts else codes[0])
+            most = np.argmax(counts, 0) if counts else codes[0]
             if column["family"] == "label":
                 known = encode_levels(column, cells, name, "missing")
-                codes = np.where(np.isnan(known), np.argmax(counts, 0), known)
-                filled.append(decode_levels(column, codes))
+                filled.append(decode_levels(column, np.where(np.isnan(known), most, known)))
                 continue
+            drawn = decode_levels(column, most)
         filled.append(_keeping(drawn, cells))
     return filled
 
@@ -267,7 +432,6 @@ def _keeping(drawn: Cells, cells: Cells) -> Cells:
     """Put known values, as they are, in the place of drawn ones."""
     if cells.family == "empty":
         return drawn
-    known = cells.values.astype(drawn.values.dtype)
     if cells.missing is None:
-        return replace(drawn, values=known, missing=None)
-    return replace(drawn, values=np.where(cells.missing, drawn.values, known))
+        return replace(drawn, values=cells.values, missing=None)
+    return replace(drawn, values=np.where(cells.missing, drawn.values, cells.values))
