@@ -9,14 +9,18 @@ from sklatent._training import FitOutcome, NetSpec, RowSource
 from sklatent._utils._params import Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.models._capacity import CapacityMixin, prefix_errors
+from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
-from sklatent.tabular import MixedRows, Rows, check_rows
+from sklatent.models._tabular_autoencoder import TabularAutoencoder, tabular_autoencoder_spec
+from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
 
 
-class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLatentModel):
+class AutoencoderTransformer(
+    EncoderMixin, DecoderMixin, MixedTablesMixin, CapacityMixin, BaseLatentModel
+):
     """Nonlinear dimensionality reduction that starts as PCA and may only get better.
 
     Rows ``x`` are encoded as ``z = (x - mean) W + f(asinh(x))`` and decoded as
@@ -44,11 +48,20 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
     noise : float, default=0.0
         Standard deviation of Gaussian noise added to the encoded columns in training
         (denoising autoencoder), in units of each column's standard deviation if
-        ``standardize=True``, else in the units of X.
+        ``standardize=True``, else in the units of X. In ``mode="quantile"`` the share of the
+        cells that are hidden.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
         objective is that of a bare ``PCA()``.
+    mode : {"auto", "affine", "quantile"}, default="auto"
+        How columns become numbers. "affine" centres and scales them, for tables of numbers and
+        booleans. "quantile" takes words, categories, dates and missing cells as well: ranks of
+        numbers and codes of categories (:class:`TabularEncoder`). "auto" is "affine" where that is
+        possible. In "quantile" mode training starts from random weights, ``n_components="auto"``
+        is half of the columns up to 16, and components are not ordered.
+    categorical_features : array-like of {bool, int, str}, default=None
+        Columns that are categories whatever their dtype: a mask, positions or names.
     learning_rate : float, default=5e-3
         Peak step size of AdamW; reached after a tenth of the steps, then a cosine down to zero.
     weight_decay : float, default=1e-2
@@ -147,6 +160,7 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         "init": [StrOptions({"pca", "random"})],
         "ordered": ["boolean"],
         "noise": [Interval(Real, 0, None, closed="left")],
+        **CONSTRAINTS,
     }
 
     def __init__(
@@ -159,6 +173,8 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         ordered: bool = False,
         noise: float = 0.0,
         standardize: bool = True,
+        mode: Literal["auto", "affine", "quantile"] = "auto",
+        categorical_features: Any = None,
         learning_rate: float = 5e-3,
         weight_decay: float = 1e-2,
         batch_size: int | Literal["auto"] = "auto",
@@ -180,6 +196,8 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         self.ordered = ordered
         self.noise = noise
         self.standardize = standardize
+        self.mode = mode
+        self.categorical_features = categorical_features
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -194,7 +212,24 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         self.verbose = verbose
         self.random_state = random_state
 
+    def _module_of(self, table: TabularEncoder) -> type:
+        return TabularAutoencoder if table.mode_ == "quantile" else SkipAutoencoder
+
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
+        if self._mixed:
+            if self.ordered or self.noise >= 1:
+                raise ValueError(
+                    "A mixed table has no ordered components, and noise is the share of its cells "
+                    f"that are hidden: got ordered={self.ordered} and noise={self.noise}."
+                )
+            return tabular_autoencoder_spec(
+                rows,
+                self.table_.blocks_,
+                n_components,
+                hidden_layer_sizes=tuple(self.hidden_layer_sizes),
+                activation=self.activation,
+                noise=self.noise,
+            )
         return autoencoder_spec(
             rows,
             self.table_.n_encoded_,
@@ -230,10 +265,15 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, CapacityMixin, BaseLate
         float
             One minus the squared error over the squared distance from the training mean, over
             all columns that were not constant in ``fit``, in the units the model was fitted in
-            (standardized or raw). 1 is perfect, 0 as good as the mean.
+            (standardized or raw). 1 is perfect, 0 as good as the mean. Of a mixed table, the
+            share of the deviance: squared errors of the scores of numbers, cross-entropies of
+            categories and of missing cells, against those of the marginals of the training rows.
         """
         check_is_fitted(self)
-        rows = check_rows(self, X, reset=False)
+        rows = self._read(X)
+        if self._mixed:
+            ours, blind = self._run("losses", rows).sum(0, dtype=np.float64)
+            return float(1.0 - ours / blind) if blind > 0 else 0.0
         varying = self.table_.varying_
         squared = total = 0.0
         for start in range(0, len(rows), 8192):
