@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sklatent import datasets, metrics, plotting
+    from sklatent import datasets as datasets
+    from sklatent import metrics as metrics
+    from sklatent import plotting as plotting
     from sklatent.models import AutoencoderTransformer, VAETransformer
     from sklatent.tabular import TabularEncoder
 
