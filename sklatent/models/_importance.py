@@ -71,15 +71,31 @@ class ImportanceSampler:
         size = max(1, CHUNK_CELLS // (len(self.draws) * widest))
         return torch.cat([self._chunk(part) for part in torch.split(x, size)])[:, None]
 
+    def cells(self, x: Tensor) -> Tensor:
+        """Return the log-likelihood of each cell (n, q), averaged over the codes of the row."""
+        size = max(1, CHUNK_CELLS // (len(self.draws) * self.module.widest))
+        parts = []
+        for rows in torch.split(x, size):
+            z, log_ratio = self._weighted(rows)
+            weight = torch.softmax(log_ratio, 1)
+            parts.append(
+                torch.einsum("nm,nmq->nq", weight, self.module.cell_log_likelihood(rows, z))
+            )
+        return torch.cat(parts)
+
     def _chunk(self, x: Tensor) -> Tensor:
+        z, log_ratio = self._weighted(x)
+        return torch.logsumexp(log_ratio, 1) - math.log(z.shape[1])
+
+    def _weighted(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (n, m, k) for rows, and the logarithms of their importance weights (n, m)."""
         mean, log_variance = self.module.infer(x)
         spread = torch.exp(0.5 * log_variance) * WIDENING
         z = mean[:, None] + spread[:, None] * self.draws
         log_q = self.log_proposal - torch.log(spread).sum(1, keepdim=True)
         log_x = self.module.log_likelihood(x, z)
         log_prior = self._log_prior(z.reshape(-1, z.shape[2])).view(z.shape[:2])
-        log_ratio = log_x + log_prior - log_q
-        return torch.logsumexp(log_ratio, 1) - math.log(z.shape[1])
+        return z, log_x + log_prior - log_q
 
     def _log_prior(self, z: Tensor) -> Tensor:
         whitened = (z @ self.factors).sub_(self.shifts).view(len(z), -1, z.shape[1])

@@ -123,11 +123,23 @@ class SkipVAE(nn.Module):
         decoded = self.decoder(z.reshape(-1, z.shape[2])).view(*z.shape[:2], -1)
         return self.log_density(x[:, None], decoded)
 
-    def log_density(self, x: Tensor, decoded: Tensor) -> Tensor:
-        """Log-density of rows about decoded means, summed over the columns that vary."""
+    def cell_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Log-likelihood (n, m, p) of the cells of rows given whitened codes (n, m, k) each."""
+        decoded = self.decoder(z.reshape(-1, z.shape[2])).view(*z.shape[:2], -1)
+        log_noise = self._log_noise(decoded)
+        squared = (x[:, None] - decoded).square_() * torch.exp(-log_noise)
+        cells: Tensor = -0.5 * (squared + log_noise + LOG_2PI) * self.varying
+        return cells
+
+    def _log_noise(self, decoded: Tensor) -> Tensor:
         log_noise = self.noise_base.expand_as(decoded).clone()
         for knot, slope in zip(self.noise_knots, self.noise_slopes, strict=True):
             log_noise.addcmul_(torch.clamp_min(decoded - knot, 0.0), slope)
+        return log_noise
+
+    def log_density(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """Log-density of rows about decoded means, summed over the columns that vary."""
+        log_noise = self._log_noise(decoded)
         squared = (x - decoded).square_() * torch.exp(-log_noise)
         return -0.5 * ((squared + log_noise + LOG_2PI) @ self.varying)
 

@@ -39,12 +39,18 @@ class VAETransformer(
     CapacityMixin,
     BaseLatentModel,
 ):
-    """Variational autoencoder that starts as probabilistic PCA: codes, samples, likelihood.
+    """Variational autoencoder of numbers or mixed tables: codes, samples, likelihood, imputation.
 
-    A row is the decoded mean of its code plus noise, ``x = b + z V + r * g(asinh(z)) + e``; the
-    encoder gives a Gaussian over codes whose mean is ``transform``. Training maximizes the
-    evidence lower bound, its KL term times ``beta``, and starts at probabilistic PCA. Afterwards a
-    Gaussian mixture is fitted to the codes, so that ``sample`` draws from where rows lie.
+    The encoder gives a Gaussian over codes whose mean is ``transform``. Training maximizes the
+    evidence lower bound, its KL term times ``beta``. Afterwards a Gaussian mixture is fitted to
+    the codes, so that ``sample`` draws from where rows lie.
+
+    In a table of numbers a row is the decoded mean of its code plus noise,
+    ``x = b + z V + r * g(asinh(z)) + e``, and training starts at probabilistic PCA. In a mixed
+    table, of words, categories, dates, numbers and missing cells, the columns of a row are drawn
+    in turn given its code and the columns before, each with the likelihood of its kind:
+    ``p(x | z) = prod_j p(x_j | z, x_1, ..., x_{j-1})``. Such models also draw rows that obey
+    (``sample(conditions=...)``) and fill missing cells (``impute``, ``sample_imputations``).
 
     Parameters
     ----------
@@ -52,7 +58,8 @@ class VAETransformer(
         Width of the latent space. A float between 0 and 1 takes the fewest components with which
         an autoencoder explains this share of the variance of held-out rows; "auto" takes the
         last one that explains clearly more than an average column, up to 16. Both cost about one
-        further fit. Below 400 rows the curve is that of PCA.
+        further fit. Below 400 rows the curve is that of PCA. In mixed tables a float is an error,
+        and "auto" is half of the columns that vary, up to 16.
     beta : float, default=0.5
         Weight of the KL divergence. 1 is the evidence bound itself; the default gives up a little
         of it for codes that rebuild rows nearly as well as an autoencoder's. Larger values bring
@@ -64,35 +71,41 @@ class VAETransformer(
         Draws per row in ``score_samples``.
     hidden_layer_sizes : tuple of int, default=(128, 128)
         Hidden layers of the encoder's network; the decoder has them in reverse. ``()`` gives
-        probabilistic PCA, trained.
+        probabilistic PCA, trained, in a table of numbers.
     activation : {"elu", "gelu", "relu", "silu", "softplus", "tanh"}, default="silu"
         Activation of the hidden layers.
     init : {"pca", "random"}, default="pca"
         Where training starts. With "random" there is no guarantee against probabilistic PCA.
+        Mixed tables always start at random.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
-        objective is that of a bare ``PCA()``.
+        objective is that of a bare ``PCA()``. For the affine mode.
     mode : {"auto", "affine", "quantile"}, default="auto"
-        How columns become numbers. "affine" centres and scales them, for tables of numbers and
-        booleans. "quantile" takes words, categories, dates and missing cells as well: ranks of
-        numbers, codes of categories (:class:`TabularEncoder`), and one likelihood per kind of
-        column. "auto" is "affine" where that is possible.
+        How columns become numbers, and which of the two models is fitted. "affine" centres and
+        scales them, for tables of numbers and booleans without missing cells. "quantile" takes
+        words, categories, dates and missing cells as well: ranks of numbers, codes of categories
+        (:class:`TabularEncoder`), and one likelihood per kind of column. "auto" is "affine" where
+        that is possible. Conditions and imputation need "quantile".
     categorical_features : array-like of {bool, int, str}, default=None
-        Columns that are categories whatever their dtype: a mask, positions or names.
+        Columns that are categories whatever their dtype: a mask, positions or names. With any,
+        "auto" is "quantile".
     learning_rate : float, default=5e-3
         Peak step size of AdamW; reached after a tenth of the steps, then a cosine down to zero.
     weight_decay : float, default=1e-2
         Decoupled weight decay of the networks; the linear parts have none.
     batch_size : int or "auto", default="auto"
-        Rows per step; "auto" is a sixteenth of the rows, as a power of two within [16, 128].
+        Rows per step; "auto" is a sixteenth of the rows, as a power of two within [16, 128], in
+        mixed tables [16, 256].
     max_steps : int or "auto", default="auto"
-        Most training steps. "auto" gives 1,500 (400 below 400 rows) and, on tables too large to
-        have been seen 24 times by then, further cycles while validation improves.
+        Most training steps. "auto" gives 1,500, in mixed tables 1,000 (400 below 400 rows) and,
+        on tables too large to have been seen 24 times by then, further cycles while validation
+        improves.
     early_stopping : bool or "auto", default="auto"
         Whether rows are held out to stop training, to choose the best weights and to measure the
-        noise. "auto" holds rows out from 100 rows on and keeps probabilistic PCA below. If False,
-        the model trains for ``max_steps`` on all rows, unguarded.
+        noise. "auto" holds rows out from 100 rows on and keeps probabilistic PCA below; in mixed
+        tables it holds rows out from 20 rows on, and trains unguarded below. If False, the model
+        trains for ``max_steps`` on all rows, unguarded.
     validation_fraction : float, default=0.15
         Share of the rows held out, at most 1,000 rows or 1 % of the rows, whichever is more.
     n_iter_no_change : int, default=6
@@ -123,19 +136,20 @@ class VAETransformer(
     n_active_components_ : int
         Number of components above 0.05 nats.
     prior_ : GaussianMixture
-        Distribution of the whitened codes (those of the torch module, of unit scale).
+        Distribution of the whitened codes (those of the torch module, of unit scale; in mixed
+        tables, the codes themselves).
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names seen in ``fit``, if all of them were strings.
     table_ : TabularEncoder
-        How rows become a float matrix and back.
+        How rows become a float matrix and back; ``table_.mode_`` is the mode in use.
     net_ : LatentNet
         The trained net; ``net_.module_`` is the torch module.
     n_iter_ : int
         Training steps taken.
     best_iter_ : int
-        Step whose weights are used; 0 is probabilistic PCA.
+        Step whose weights are used; 0 is the start, in tables of numbers probabilistic PCA.
     history_ : list of dict
         A record per check: ``step``, ``train_loss``, ``valid_loss`` where rows are held out
         (negative evidence bound of the encoded row, in nats, the KL term times ``beta``) and its
@@ -152,20 +166,31 @@ class VAETransformer(
     See Also
     --------
     AutoencoderTransformer : Codes without a distribution.
+    sklatent.metrics.synthetic_report : How good drawn rows are.
+    sklatent.metrics.imputation_report : How good filled cells are.
     sklearn.mixture.GaussianMixture : Density of the rows themselves.
 
     Notes
     -----
-    The noise has one shared variance in training, measured on the validation rows at each check,
-    at one draw from each posterior;
-    learned on training rows it would shrink as the net overfits. Afterwards ``score_samples``
-    uses a variance per column that depends on the decoded mean. ``sample`` draws the noise from
-    the residuals themselves (conditional quantiles per column, coupled by a Gaussian copula) and
-    maps each column to its training marginal, so that values, spikes and bounds come back as they
-    were; the likelihood is that of the model before this last map.
+    In tables of numbers the noise has one shared variance in training, measured on the validation
+    rows at each check, at one draw from each posterior; learned on training rows it would shrink
+    as the net overfits. Afterwards ``score_samples`` uses a variance per column that depends on
+    the decoded mean. ``sample`` draws the noise from the residuals themselves (conditional
+    quantiles per column, coupled by a Gaussian copula) and maps each column to its training
+    marginal, so that values, spikes and bounds come back as they were; the likelihood is that of
+    the model before this last map.
+
+    In mixed tables a category has a probability for each level, a number a mixture of normal
+    distributions of its normal score, and a column with missing cells the probability that one is
+    missing. In training, cells are hidden at random from the encoder and from later columns, and
+    some rows see their columns in random order: so the code stays in use, and any cells can be
+    given. Conditions and known cells weigh codes drawn from encoder and prior, then the other
+    columns are drawn given them.
 
     ``score_samples`` is an importance-weighted estimate, exact for a linear model, deterministic.
-    It ignores columns that were constant in ``fit``.
+    It ignores columns that were constant in ``fit``. In mixed tables it adds log-densities of
+    numbers and log-probabilities of levels, of numbers seen more than once and of missing cells,
+    and compares only between models that encode alike.
 
     References
     ----------
@@ -174,6 +199,8 @@ class VAETransformer(
        Decoders", ICML, 2021.
     .. [3] Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR, 2016.
     .. [4] Ghosh et al., "From Variational to Deterministic Autoencoders", ICLR, 2020.
+    .. [5] Larochelle and Murray, "The Neural Autoregressive Distribution Estimator", AISTATS,
+       2011.
 
     Examples
     --------
@@ -187,6 +214,17 @@ class VAETransformer(
     (3, 30)
     >>> model.score_samples(X[:5]).shape
     (5,)
+
+    A table of words, numbers, dates and holes, and rows under a condition:
+
+    >>> from sklatent.datasets import make_mixed_table
+    >>> plants = make_mixed_table(300, random_state=0)
+    >>> model = VAETransformer(4, max_steps=100, random_state=0).fit(plants)
+    >>> shaded = model.sample(3, conditions={"light": "shade"}, random_state=0)
+    >>> shaded["light"].tolist()
+    ['shade', 'shade', 'shade']
+    >>> int(model.impute(plants).isna().sum().sum())
+    0
     """
 
     _module: ClassVar[type] = SkipVAE
@@ -368,9 +406,40 @@ class VAETransformer(
         both = self._run("posterior", self._read(X))
         return both[:, : self.n_components_], both[:, self.n_components_ :]
 
-    def _log_density(self, rows: Rows | MixedRows) -> NDArray[Any]:
+    def score_columns(self, X: Any) -> NDArray[np.float64]:
+        """Log-likelihood of each cell given the codes of its row: which columns are unusual.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), dtype=float64
+            Mean over the codes that fit the row, in mixed tables given the columns before as
+            well, in the units of ``X``; 0 for constant columns. The sum over the columns exceeds
+            ``score_samples`` by what it costs to tell the code.
+        """
+        check_is_fitted(self)
+        rows = self._read(X)
+        cells = self._run(self._sampler(rows).cells, rows).astype(np.float64)
+        columns = np.zeros(rows.shape)
+        if isinstance(rows, MixedRows):
+            module: Any = self.net_.module_
+            columns[:, list(module.columns.places)] = cells
+            columns += self.table_._log_slope(rows)
+            return columns
+        columns[:] = cells - np.log(self.table_.scale_)
+        columns[:, ~self.table_.varying_] = 0.0
+        return columns
+
+    def _sampler(self, rows: Rows | MixedRows) -> ImportanceSampler:
         module = self.net_.answering_module(rows.dtype)
-        sampler = ImportanceSampler(module, self.prior_, self._draws)
+        return ImportanceSampler(module, self.prior_, self._draws)
+
+    def _log_density(self, rows: Rows | MixedRows) -> NDArray[Any]:
+        sampler = self._sampler(rows)
         bound = self._run(sampler, rows)[:, 0].astype(np.float64)
         # a row so far out that its squares overflow has no density
         log_density: NDArray[Any] = np.where(np.isnan(bound), -np.inf, bound)

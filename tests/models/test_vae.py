@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch.distributions import Normal, kl_divergence
 
 from sklatent import VAETransformer
+from sklatent.datasets import make_mixed_table
 from sklatent.models._skip_vae import SkipVAE, evidence_loss, measure_noise
 from sklatent.models._vae import ACTIVE_KL
 
@@ -453,3 +454,36 @@ def test_sampling_is_repeatable_and_takes_a_generator(vae: Any, few: np.ndarray)
     rng = np.random.RandomState(3)
     assert np.array_equal(model.sample(9, random_state=rng), model.sample(9, random_state=3))
     assert not np.array_equal(model.sample(9, random_state=rng), model.sample(9, random_state=3))
+
+
+# -- columns --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_columns_explain_the_likelihood(vae: Any, curve: np.ndarray, standardize: bool) -> None:
+    X = np.column_stack([curve, np.full(len(curve), 3.0)])
+    model = vae(2, standardize=standardize).fit(X[:400])
+    columns = model.score_columns(X[400:420])
+    assert columns.shape == (20, X.shape[1])
+    assert not columns[:, -1].any()
+    # the code is known up to a few nats, and these are what the sum is above the likelihood
+    cost = columns.sum(1) - model.score_samples(X[400:420])
+    assert (cost > 0).all()
+    assert cost.max() < 20
+    broken = X[400:401].copy()
+    broken[0, 2] += 5 * X[:, 2].std()
+    change = model.score_columns(broken) - model.score_columns(X[400:401])
+    # the code moves with the broken cell, and other cells fit it less
+    assert 2 in np.argsort(change[0])[:2]
+    np.testing.assert_allclose(model.score_columns(X[400:401]), columns[:1], rtol=1e-9)
+
+
+def test_columns_of_a_mixed_table() -> None:
+    table = make_mixed_table(500, random_state=0)
+    model = VAETransformer(4, max_steps=100, random_state=0).fit(table)
+    columns = model.score_columns(table[:30])
+    assert columns.shape == (30, table.shape[1])
+    assert (columns.sum(1) > model.score_samples(table[:30])).all()
+    odd = table[:1].assign(height_cm=table["height_cm"].max())
+    change = model.score_columns(odd) - columns[:1]
+    assert change[0].argmin() == list(table.columns).index("height_cm")
