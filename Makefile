@@ -1,9 +1,12 @@
 # Everything runs in .venv, with the versions of constraints.txt. Nothing outside it is touched.
 #   make demo PYTHON=python3.12                 another interpreter (3.11 or newer)
+#   make demo DATA=my.csv TARGET=column        the mixed-table part of the demo on your own CSV file; TARGET is optional
 #   make demo PIP_FLAGS="--extra-index-url ..." further options for pip, for instance PyTorch's index of CPU builds
 PYTHON ?= python3
 VENV ?= .venv
 PIP_FLAGS ?=
+DATA ?=
+TARGET ?=
 PY := $(VENV)/bin/python
 RUN := OMP_NUM_THREADS=1 $(PY)
 
@@ -16,7 +19,9 @@ PRESENT := $(filter $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)),$(
 .PHONY: help demo test lint docs bench bench-quick clean
 
 help:
-	@echo "make demo         fit both models beside PCA, write figures to demo-output/"
+	@echo "make demo         fit the models beside PCA and to a mixed table, write figures to demo-output/"
+	@echo "make demo DATA=my.csv [TARGET=column]"
+	@echo "                  fit VAETransformer to your own table, draw rows and report on them"
 	@echo "make test         tests and doctests"
 	@echo "make lint         ruff and mypy"
 	@echo "make docs         documentation with its executed gallery, in docs/_build/html"
@@ -24,8 +29,9 @@ help:
 	@echo "make bench-quick  the same as a smoke test"
 	@echo "make clean        remove .venv and everything generated"
 
-demo: $(VENV)/.installed-plot
-	$(RUN) -m benchmarks.demo --output demo-output
+demo: $(VENV)/.installed-demo
+	$(RUN) -m benchmarks.demo --output demo-output \
+	    $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
 
 test: $(VENV)/.installed-test
 	$(RUN) -m pytest -n 2

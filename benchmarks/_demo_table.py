@@ -1,0 +1,148 @@
+"""The part of the demo on mixed tables: a fit, drawn rows, and the report on them."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from benchmarks._common import markdown
+
+TARGET = "survived"
+# A third is held out, and the report wants 20 rows of it.
+FEWEST_ROWS = 60
+MAX_ROWS = 10_000
+# A column of words most of which stand in one row only is a name or a text, not a category.
+MOST_DISTINCT = 0.5
+FEWEST_NAMES = 20
+
+
+def generated() -> tuple[Any, str]:
+    """Return a generated table and the column to predict."""
+    from sklatent.datasets import make_mixed_table
+
+    return make_mixed_table(1500, random_state=0), TARGET
+
+
+def read_table(path: Path, target: str | None) -> Any:
+    """Read a person's CSV file; says what of it is left out or read in another way."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, low_memory=False)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path} cannot be read as a CSV file: {error}") from error
+    if target is not None and target not in table.columns:
+        raise SystemExit(f"{path} has no column {target!r}; its columns are {list(table.columns)}")
+    print(f"{path}: {len(table)} rows, {table.shape[1]} columns")
+    if target is not None and table[target].isna().any():
+        table = table[table[target].notna()]
+        print(f"kept the {len(table)} rows in which {target!r} is known")
+    for name in list(table.columns):
+        table = _tidied(table, name, keep=name == target)
+    if len(table) > MAX_ROWS:
+        print(f"took {MAX_ROWS} random rows, to be done in minutes")
+        table = table.sample(MAX_ROWS, random_state=0)
+    if len(table) < FEWEST_ROWS or not table.shape[1]:
+        raise SystemExit(
+            f"{len(table)} rows in {table.shape[1]} columns are left, and the report needs "
+            f"{FEWEST_ROWS} rows"
+        )
+    return table.reset_index(drop=True)
+
+
+def _tidied(table: Any, name: str, *, keep: bool) -> Any:
+    """Leave a column out, or read dates in it, and say so."""
+    import pandas as pd
+
+    column = table[name]
+    known = column.dropna()
+    n_distinct = known.nunique()
+    left_out = None
+    if not len(known):
+        left_out = "it is empty"
+    elif pd.api.types.is_numeric_dtype(column):
+        if np.isinf(known.astype(float)).any():
+            print(f"made infinite cells of {name!r} missing")
+            return table.assign(**{name: column.where(np.isfinite(column.astype(float)))})
+        consecutive = n_distinct == len(table) == known.max() - known.min() + 1
+        if consecutive and n_distinct > FEWEST_NAMES:
+            left_out = "it only numbers the rows"
+    elif all(isinstance(cell, str) for cell in known):
+        dates = pd.to_datetime(known, format="ISO8601", errors="coerce")
+        if dates.notna().all():
+            print(f"read {name!r} as dates")
+            return table.assign(**{name: dates.reindex(table.index)})
+        if n_distinct > max(FEWEST_NAMES, MOST_DISTINCT * len(known)):
+            left_out = f"{n_distinct} different words in {len(known)} rows are no categories"
+    if left_out is None or keep:
+        return table
+    print(f"dropped {name!r}: {left_out}")
+    return table.drop(columns=name)
+
+
+def show(table: Any, target: str | None, output: Path) -> None:
+    """Fit to two thirds of the rows, draw as many, and compare with the last third."""
+    from matplotlib import pyplot as plt
+
+    from sklatent import VAETransformer
+    from sklatent.metrics import synthetic_report
+    from sklatent.plotting import SyntheticDisplay
+
+    train, test = train_test_split(table, test_size=1 / 3, random_state=0)
+    try:
+        model, seconds = _fitted(VAETransformer(random_state=0), train)
+    except (TypeError, ValueError) as error:
+        raise SystemExit(f"The table cannot be fitted: {error}") from error
+    print("\n" + markdown(["column", "taken as", "missing"], _columns(model, train)))
+    print(
+        f"\nVAETransformer fitted to {len(train)} rows in {seconds:.1f} s: "
+        f"{model.n_active_components_} of {model.n_components_} components are active, "
+        f"{model.kl_per_component_.sum():.1f} nats about a row"
+    )
+    drawn = model.sample(len(train), random_state=0)
+    print("drawn rows:\n" + drawn.head().to_string(max_colwidth=16, line_width=100))
+    if model.table_.mode_ == "quantile":
+        _show_verbs(model, test, target)
+    report = synthetic_report(train, test, drawn, target=target, random_state=0)
+    print(f"\n{report}\n")
+    SyntheticDisplay.from_report(report).figure_.savefig(output / "synthetic.png", dpi=120)
+    plt.close("all")
+    drawn.to_csv(output / "synthetic.csv", index=False)
+
+
+def _fitted(model: Any, train: Any) -> tuple[Any, float]:
+    started = time.perf_counter()
+    return model.fit(train), time.perf_counter() - started
+
+
+def _columns(model: Any, train: Any) -> list[list[Any]]:
+    """Say in words how each column is taken."""
+    lines = []
+    shares = train.isna().mean()
+    kinds = model.table_.blocks_
+    if model.table_.mode_ == "affine":
+        kinds = kinds * train.shape[1]
+    for name, (kind, _, _, n_levels, _) in zip(train.columns, kinds, strict=True):
+        words = {"category": f"{n_levels} levels", "numeric": "number"}
+        missing = f"{shares[name]:.1%}" if shares[name] else ""
+        lines.append([name, words.get(kind, kind), missing])
+    return lines
+
+
+def _show_verbs(model: Any, test: Any, target: str | None) -> None:
+    """Draw rows under a condition, and fill holes."""
+    levels = {name: test[name].dropna().unique() for name in test.columns}
+    named = target if target is not None and len(levels[target]) <= FEWEST_NAMES else None
+    if named is None:
+        named = next((name for name in levels if 1 < len(levels[name]) <= FEWEST_NAMES), None)
+    if named is not None:
+        value = test[named].value_counts().index.tolist()[-1]
+        drawn = model.sample(200, conditions={named: value}, random_state=0)
+        obey = (drawn[named] == value).mean()
+        print(f"sample(200, conditions={{{named!r}: {value!r}}}): {obey:.0%} of the rows obey")
+    n_holes = int(test.isna().sum().sum())
+    if n_holes:
+        left = int(model.impute(test).isna().sum().sum())
+        print(f"impute: {n_holes} cells of the rows held out were missing, now {left}")
