@@ -36,11 +36,11 @@ def read_table(path: Path, target: str | None) -> Any:
     if target is not None and target not in table.columns:
         raise SystemExit(f"{path} has no column {target!r}; its columns are {list(table.columns)}")
     print(f"{path}: {len(table)} rows, {table.shape[1]} columns")
+    for name in list(table.columns):
+        table = _tidied(table, name, keep=name == target)
     if target is not None and table[target].isna().any():
         table = table[table[target].notna()]
         print(f"kept the {len(table)} rows in which {target!r} is known")
-    for name in list(table.columns):
-        table = _tidied(table, name, keep=name == target)
     if len(table) > MAX_ROWS:
         print(f"took {MAX_ROWS} random rows, to be done in minutes")
         table = table.sample(MAX_ROWS, random_state=0)
