@@ -67,7 +67,7 @@ class VAETransformer(
     prior : {"gmm", "normal"}, default="gmm"
         Distribution of the codes for ``sample`` and ``score_samples``: a full-covariance mixture
         fitted to sampled codes after training, or N(0, I).
-    n_importance_samples : int, default=128
+    n_importance_samples : int, default=64
         Draws per row in ``score_samples``.
     hidden_layer_sizes : tuple of int, default=(128, 128)
         Hidden layers of the encoder's network; the decoder has them in reverse. ``()`` gives
@@ -245,7 +245,7 @@ class VAETransformer(
         *,
         beta: float = 0.5,
         prior: Literal["gmm", "normal"] = "gmm",
-        n_importance_samples: int = 128,
+        n_importance_samples: int = 64,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "silu",
         init: Literal["pca", "random"] = "pca",
