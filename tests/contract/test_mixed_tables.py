@@ -1,0 +1,435 @@
+"""Every estimator of mixed tables: words, dates and holes in, the same kind of table out.
+
+What other libraries break on is listed here case by case.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+
+from sklatent import VAETransformer
+from sklatent._utils.discovery import all_estimators
+from sklatent.datasets import make_mixed_table
+from tests.instances import TRAINED, make, on_device, trains
+
+TABLE = make_mixed_table(120, random_state=0)
+TARGET = TABLE["survived"].to_numpy()
+N = 60
+RNG = np.random.default_rng(0)
+WORDS = RNG.choice(["a", "b", "c"], N)
+X1, X2 = RNG.normal(size=(2, N))
+
+
+def models_of_mixed_tables() -> list[type]:
+    return [
+        cls
+        for _, cls in all_estimators("transform")
+        if trains(cls) and get_tags(cls()).input_tags.allow_nan
+    ]
+
+
+MIXED = models_of_mixed_tables()
+
+
+@pytest.fixture(scope="module", params=MIXED, ids=lambda cls: cls.__name__)
+def kind(request: pytest.FixtureRequest) -> type:
+    cls: type = request.param
+    return cls
+
+
+def cheap(cls: type) -> Any:
+    return make(cls, {**TRAINED, "n_components": 2, "n_importance_samples": 16})
+
+
+@pytest.fixture
+def estimator(kind: type, device: str) -> Any:
+    """A cheap instance of each model that takes mixed tables."""
+    return on_device(cheap(kind), device)
+
+
+@pytest.fixture(scope="module")
+def fitted(kind: type, device: str) -> Any:
+    return fit(on_device(cheap(kind), device), TABLE)
+
+
+def fit(estimator: Any, X: Any, **kwargs: Any) -> Any:
+    with warnings.catch_warnings():
+        # five steps do not always wake the codes
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator.fit(X, **kwargs)
+
+
+def answers(model: Any, X: Any) -> dict[str, Any]:
+    """What each verb says, as arrays and frames."""
+    given = {"transform": np.asarray(model.transform(X))}
+    given["inverse_transform"] = model.inverse_transform(given["transform"])
+    if hasattr(model, "score_samples"):
+        given["score_samples"] = model.score_samples(X)
+    if hasattr(model, "sample"):
+        given["sample"] = model.sample(5, random_state=0)
+    if hasattr(model, "impute"):
+        given["impute"] = model.impute(X, n_draws=2)
+        given["imputations"] = model.sample_imputations(X, 1, random_state=0)[0]
+    return given
+
+
+def same(given: dict[str, Any], expected: dict[str, Any]) -> bool:
+    return set(given) == set(expected) and all(
+        part.equals(expected[verb])
+        if hasattr(part, "equals")
+        else np.array_equal(part, expected[verb], equal_nan=part.dtype.kind == "f")
+        for verb, part in given.items()
+    )
+
+
+def schema(table: Any) -> Any:
+    if isinstance(table, np.ndarray):
+        return table.dtype, table.shape[1]
+    if isinstance(table, pa.Table):
+        return table.schema
+    return list(table.columns), list(table.dtypes)
+
+
+def test_discovery_found_the_models_of_mixed_tables() -> None:
+    assert VAETransformer in MIXED
+
+
+# -- what others break on -------------------------------------------------------------------------
+
+TABLES: dict[str, Any] = {
+    "numbers with NaN": np.where(RNG.random((N, 3)) < 0.1, np.nan, RNG.normal(size=(N, 3))),
+    "dates": pd.DataFrame({"d": pd.date_range("2020", periods=N), "x": X1}),
+    "times in a zone": pd.DataFrame(
+        {"d": pd.date_range("2020", periods=N, tz="Europe/Berlin"), "w": WORDS}
+    ),
+    "durations": pd.DataFrame({"d": pd.to_timedelta(np.arange(N), unit="h"), "w": WORDS}),
+    "booleans": pd.DataFrame({"b": X1 > 0, "w": WORDS}),
+    "booleans with holes": pd.DataFrame(
+        {"b": pd.array([True, False, None] * 20, dtype="boolean"), "x": X1}
+    ),
+    "integers with holes": pd.DataFrame(
+        {"i": pd.array([*range(59), None], dtype="Int64"), "w": WORDS}
+    ),
+    "constant columns": pd.DataFrame({"c": ["x"] * N, "w": WORDS, "k": [3] * N}),
+    "only constants": pd.DataFrame({"c": ["x"] * N, "k": [3] * N}),
+    "a column of holes": pd.DataFrame({"w": WORDS, "e": [None] * N, "x": X1}),
+    "a number of holes": np.column_stack([X1, np.full(N, np.nan), X2]),
+    "nothing but holes": pd.DataFrame({"e": [None] * N, "f": [np.nan] * N}),
+    "a category without levels": pd.DataFrame({"w": WORDS, "e": pd.Categorical([None] * N)}),
+    "declared levels, all holes": pd.DataFrame(
+        {"w": WORDS, "e": pd.Categorical([None] * N, categories=["p", "q"])}
+    ),
+    "integer column names": pd.DataFrame({0: WORDS, 1: X1}),
+    "pandas category": pd.DataFrame({"c": pd.Categorical(WORDS), "x": X1}),
+    "category of numbers": pd.DataFrame({"c": pd.Categorical(RNG.integers(0, 4, N)), "x": X1}),
+    "intervals": pd.DataFrame({"c": pd.cut(X1, 4), "x": X2}),
+    "two rows": pd.DataFrame({"w": ["a", "b"], "x": [1.0, 2.0]}),
+    "two equal rows": pd.DataFrame({"w": ["a", "a"], "x": [1.0, 1.0]}),
+    "two rows with holes": pd.DataFrame({"w": ["a", None], "x": [1.0, np.nan]}),
+    "one column": pd.DataFrame({"w": WORDS}),
+    "one number": np.where(RNG.random((N, 1)) < 0.2, np.nan, X1[:, None]),
+    "200 levels": pd.DataFrame({"w": [f"level {i % 200}" for i in range(400)], "x": range(400)}),
+    "1,000 levels": pd.DataFrame({"w": [f"level {i}" for i in range(1000)], "x": range(1000)}),
+    "objects": np.column_stack([WORDS.astype(object), X1.astype(object)]),
+    "objects with holes": np.array([["a", 1.0], [None, 2.0], ["b", np.nan]] * 9, dtype=object),
+    "polars": pl.DataFrame(
+        {"w": WORDS, "x": X1, "e": pl.Series(WORDS.tolist(), dtype=pl.Enum(["a", "b", "c"]))}
+    ),
+    "polars with nulls": pl.DataFrame({"w": ["a", None, "b"] * 20, "x": [1.5, 2.5, None] * 20}),
+    "pyarrow": pa.table({"w": WORDS.tolist(), "x": X1, "d": pa.array(["x", "y"] * 30)}),
+    "huge numbers": pd.DataFrame({"w": WORDS, "x": np.exp(200 * X1)}),
+    "float32 beside words": pd.DataFrame({"w": WORDS, "x": X1.astype("float32")}),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_every_verb_answers(estimator: Any, case: str) -> None:
+    X = TABLES[case]
+    model = fit(estimator.set_params(n_components=1), X)
+    given = answers(model, X)
+    assert given["transform"].shape == (len(X), 1)
+    for verb in ("transform", "score_samples"):
+        if verb in given:
+            assert np.isfinite(given[verb]).all()
+    for verb in ("inverse_transform", "sample", "impute", "imputations"):
+        if verb in given:
+            assert type(given[verb]) is type(X)
+            assert schema(given[verb]) == schema(X)
+    assert np.array_equal(model.transform(X[:1]), given["transform"][:1]) or np.allclose(
+        model.transform(X[:1]), given["transform"][:1], rtol=1e-9
+    )
+
+
+def test_list_of_lists(estimator: Any) -> None:
+    model = fit(estimator, [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", None]])
+    back = model.inverse_transform(model.transform([["b", 1.5]]))
+    assert back.shape == (1, 2)
+    assert back[0, 0] in {"a", "b", "c"}
+
+
+def test_unknown_levels_are_refused_with_their_column(estimator: Any) -> None:
+    model = fit(estimator, TABLE)
+    words = r"unknown categories \['bronze'\] in column 'soil'.*fit saw 'clay'"
+    for verb in ("transform", "score_samples", "score", "impute"):
+        if hasattr(model, verb):
+            with pytest.raises(ValueError, match=words):
+                getattr(model, verb)(TABLE.assign(soil="bronze"))
+    with pytest.raises(ValueError, match="'height_cm' holds words, but held numbers in fit"):
+        model.transform(TABLE.assign(height_cm="tall"))
+
+
+def test_holes_where_fit_saw_none(estimator: Any) -> None:
+    model = fit(estimator, TABLE)
+    X = TABLE.head(5).astype({"family": object})
+    X.loc[0, "family"] = None
+    X.loc[1, "height_cm"] = np.nan
+    assert np.isfinite(model.transform(X)).all()
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+def close(actual: Any, expected: Any) -> None:
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12 * largest)
+
+
+@pytest.mark.parametrize("verb", ["transform", "score_samples"])
+def test_a_row_does_not_depend_on_the_rows_beside_it(fitted: Any, verb: str) -> None:
+    if not hasattr(fitted, verb):
+        pytest.skip(f"has no {verb}")
+    ask = getattr(fitted, verb)
+    whole = ask(TABLE)
+    close(np.concatenate([ask(TABLE[i : i + 1]) for i in range(20)]), whole[:20])
+    close(np.concatenate([ask(TABLE[:7]), ask(TABLE[7:])]), whole)
+    close(ask(TABLE[::-1])[::-1], whole)
+    close(ask(pd.concat([TABLE] * 10))[-len(TABLE) :], whole)
+
+
+def through_pickle(model: Any) -> Any:
+    return pickle.loads(pickle.dumps(model))
+
+
+def through_joblib(model: Any) -> Any:
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def through_skops(model: Any) -> Any:
+    data = skops.io.dumps(model)
+    unknown = skops.io.get_untrusted_types(data=data)
+    assert [name for name in unknown if not name.startswith("sklatent.")] == []
+    return skops.io.loads(data, trusted=unknown)
+
+
+@pytest.mark.parametrize("way", [deepcopy, through_joblib, through_pickle, through_skops])
+def test_a_copy_has_the_same_answers(fitted: Any, way: Callable[[Any], Any]) -> None:
+    X = TABLE.head(30)
+    copy = way(fitted)
+    assert same(answers(copy, X), answers(fitted, X))
+    if hasattr(copy, "impute"):
+        S = copy.sample(3, conditions={"soil": "peat"}, random_state=0)
+        assert S.equals(fitted.sample(3, conditions={"soil": "peat"}, random_state=0))
+
+
+def test_same_seed_same_model(estimator: Any, fitted: Any) -> None:
+    X = TABLE.head(30)
+    again = answers(fit(clone(estimator), TABLE), X)
+    assert same(again, answers(fitted, X))
+    assert same(answers(fit(clone(estimator), TABLE, y=TARGET), X), again)  # y is ignored
+    other = answers(fit(clone(estimator).set_params(random_state=1), TABLE), X)
+    assert not np.array_equal(other["transform"], again["transform"])
+
+
+def test_fits_in_threads_equal_sequential_ones(estimator: Any) -> None:
+    X = TABLE.head(60)
+
+    def one(seed: int) -> dict[str, Any]:
+        return answers(clone(estimator).set_params(random_state=seed).fit(X), X)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with ThreadPoolExecutor(3) as pool:
+            threaded = list(pool.map(one, range(3)))
+        assert all(same(found, one(seed)) for seed, found in enumerate(threaded))
+
+
+def test_other_containers_are_known_by_their_names(fitted: Any) -> None:
+    expected = fitted.transform(TABLE)
+    words = [name for name in TABLE.columns if TABLE[name].dtype.kind == "O" or name == "soil"]
+    other = pl.DataFrame(
+        {
+            name: pl.Series(TABLE[name].astype(object).where(TABLE[name].notna(), None).to_list())
+            if name in words or TABLE[name].dtype == "str"
+            else TABLE[name].astype("datetime64[us]").to_numpy()
+            if name == "sown"
+            else TABLE[name].to_numpy()
+            for name in TABLE.columns
+        }
+    )
+    assert np.array_equal(fitted.transform(other), expected)
+    assert isinstance(fitted.inverse_transform(expected[:3]), pd.DataFrame)
+
+
+def test_input_is_not_written_to(estimator: Any) -> None:
+    X = TABLE.head(40).copy()
+    answers(fit(estimator, X), X)
+    pd.testing.assert_frame_equal(X, TABLE.head(40))
+
+
+# -- inside scikit-learn --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("library", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
+def test_set_output(estimator: Any, fitted: Any, library: str, frame: type) -> None:
+    model = fit(clone(estimator).set_output(transform=library), TABLE)
+    Z = model.transform(TABLE)
+    assert isinstance(Z, frame)
+    assert list(Z.columns) == list(model.get_feature_names_out())
+    assert np.array_equal(Z.to_numpy(), fitted.transform(TABLE))
+    assert isinstance(model.inverse_transform(Z), pd.DataFrame)
+
+
+def test_pipeline_straight_on_the_raw_frame(estimator: Any) -> None:
+    X = TABLE.drop(columns="survived")
+    model = fit(make_pipeline(estimator, StandardScaler(), LogisticRegression()), X, y=TARGET)
+    assert model.predict(X).shape == TARGET.shape
+    assert model.score(X, TARGET) > 0.3
+
+
+def test_column_transformer(estimator: Any) -> None:
+    names = ["family", "soil", "height_cm", "sown"]
+    union = ColumnTransformer([("latent", estimator, names)], remainder="drop")
+    Z = fit(union, TABLE).transform(TABLE)
+    assert Z.shape == (len(TABLE), 2)
+    assert np.array_equal(Z, fit(clone(estimator), TABLE[names]).transform(TABLE[names]))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_grid_search_in_two_processes() -> None:
+    X = TABLE.head(90)
+    model = VAETransformer(1, hidden_layer_sizes=(8,), max_steps=10, random_state=0)
+    search = GridSearchCV(model, {"beta": [0.1, 1.0]}, cv=2, n_jobs=2, error_score="raise")
+    # a level that one fold alone has would be unknown in the other
+    X = X.drop(columns="family")
+    scores = search.fit(X).cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert scores[0] != scores[1]
+    assert search.best_estimator_.sample(3).shape == (3, 12)
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+def test_warm_start_goes_on(estimator: Any) -> None:
+    model = fit(estimator.set_params(warm_start=True, max_steps=20), TABLE)
+    first = model.transform(TABLE)
+    fit(model, TABLE)
+    assert not np.array_equal(model.transform(TABLE), first)
+    fit(through_pickle(model), TABLE)
+    with pytest.raises(ValueError, match="feature names"):
+        model.fit(TABLE.drop(columns="soil"))
+    with pytest.raises(ValueError, match="unknown categories"):
+        model.fit(TABLE.assign(soil="bronze"))
+    with pytest.raises(ValueError, match="warm_start"):
+        model.set_params(hidden_layer_sizes=(9,)).fit(TABLE)
+    # a failed fit leaves the one before
+    assert np.isfinite(model.transform(TABLE)).all()
+
+
+def test_validation_rows(estimator: Any) -> None:
+    model = fit(clone(estimator), TABLE.head(80), X_val=TABLE.tail(40))
+    assert "valid_loss" in model.history_[-1]
+    other = fit(clone(estimator), TABLE.head(80), X_val=TABLE.head(40))
+    assert model.history_[-1]["valid_loss"] != other.history_[-1]["valid_loss"]
+    with pytest.raises(ValueError, match="'soil'"):
+        estimator.fit(TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
+
+
+@pytest.mark.filterwarnings("ignore:The posterior collapsed")
+def test_an_interrupt_leaves_a_model_that_answers(
+    estimator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = estimator.set_params(max_steps=60, early_stopping=True)
+    from sklatent._training import LatentNet
+
+    step = LatentNet._set_rates
+
+    def interrupted(net: Any) -> None:
+        if net.n_steps_ == 30:
+            raise KeyboardInterrupt
+        step(net)
+
+    monkeypatch.setattr(LatentNet, "_set_rates", interrupted)
+    with (
+        pytest.warns(ConvergenceWarning, match="interrupted after 30 steps"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        model.fit(TABLE)
+    given = answers(model, TABLE.head(10))
+    assert np.isfinite(given["transform"]).all()
+    if hasattr(model, "impute"):
+        assert (model.sample(4, conditions={"soil": "peat"})["soil"] == "peat").all()
+        assert not model.impute(TABLE.head(10)).isna().any().any()
+
+
+def test_number_of_components(estimator: Any) -> None:
+    auto = fit(clone(estimator).set_params(n_components="auto"), TABLE.head(50))
+    assert auto.n_components_ == 7  # half of 13 columns
+    wide = fit(clone(estimator).set_params(n_components=20), TABLE.head(50))
+    assert wide.transform(TABLE.head(50)).shape == (50, 20)
+    with pytest.raises(ValueError, match=r"n_components=0\.5 .*give an int or 'auto'"):
+        estimator.set_params(n_components=0.5).fit(TABLE)
+    assert not hasattr(estimator, "n_features_in_")
+
+
+def test_unfitted_and_cloned(fitted: Any) -> None:
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "table_")
+
+
+def test_refit_forgets_the_other_kind_of_table(estimator: Any, fitted: Any) -> None:
+    numbers = RNG.normal(size=(40, 3))
+    fit(estimator, numbers)
+    assert estimator.table_.mode_ == "affine"
+    estimator.inverse_transform(estimator.transform(numbers))
+    fit(estimator, TABLE)
+    assert same(answers(estimator, TABLE.head(5)), answers(fitted, TABLE.head(5)))
+    fit(estimator, numbers)
+    fresh = fit(clone(estimator), numbers)
+    assert np.array_equal(estimator.transform(numbers), fresh.transform(numbers))
+    if hasattr(estimator, "sample"):
+        assert np.array_equal(estimator.sample(5, random_state=0), fresh.sample(5, random_state=0))
+
+
+def test_codes_say_something_about_dependent_columns() -> None:
+    """Columns that see each other could do without a code: it must not fall silent."""
+    X = make_mixed_table(1000, random_state=0)
+    model = VAETransformer(3, hidden_layer_sizes=(32,), max_steps=100, random_state=0).fit(X)
+    assert model.kl_per_component_.sum() > 1.0
+    assert model.n_active_components_ >= 2
