@@ -28,6 +28,8 @@ CONTEXT_DROPOUT = 0.4
 SHARE_HIDDEN = 0.3
 # This share of the rows sees its columns in random order, so that any cells can be given.
 SHARE_MIXED = 0.3
+# Up to so many columns their contexts are one product, beyond cumulative sums.
+MAX_PRODUCT = 128
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
 
 
@@ -51,7 +53,7 @@ class TabularVAE(nn.Module):
         Most tied values of any number.
     """
 
-    before: Tensor
+    table_order: Tensor
     places: Tensor
     tie_scores: Tensor
     tie_low: Tensor
@@ -74,8 +76,7 @@ class TabularVAE(nn.Module):
         self.widest = max(1, q) * width
         places = torch.tensor(self.columns.places, dtype=torch.long)
         self.register_buffer("places", places, persistent=False)
-        before = (places[None, :] < places[:, None]).float()
-        self.register_buffer("before", before, persistent=False)
+        self.register_buffer("table_order", places[None].float(), persistent=False)
         self.act = ACTIVATIONS[activation]()
         self.encoder_cells = CellEmbedding(self.columns, width)
         self.encoder = mlp(width, sizes, 2 * k, activation)
@@ -124,7 +125,7 @@ class TabularVAE(nn.Module):
         """Log-likelihood of each cell given one posterior draw, with cells hidden in training."""
         cells = x[:, self.places]
         keep = context = None
-        before = self.before
+        order = self.table_order
         if generator is None:
             # validation draws are the same at each check
             draws = torch.Generator(device=x.device).manual_seed(0)
@@ -132,11 +133,11 @@ class TabularVAE(nn.Module):
             draws = generator
             cells = self._spread_ties(cells, generator)
             keep, context = self._hide(cells, generator)
-            before = self._orders(cells, generator)
+            order = self._orders(cells, generator)
         mean, log_variance = self.infer_stored(cells, keep)
         noise = torch.empty_like(mean).normal_(generator=draws)
         z = mean + torch.exp(0.5 * log_variance) * noise
-        hidden = self._hidden(self.trunk(z), self._contexts(cells, context, before))
+        hidden = self._hidden(self.trunk(z), self._contexts(cells, context, order))
         return {
             "log_prob": self.heads.log_prob(hidden, cells),
             "mean": mean,
@@ -152,12 +153,11 @@ class TabularVAE(nn.Module):
         return (draw[0] >= rate).to(cells), (draw[1] >= CONTEXT_DROPOUT).to(cells)
 
     def _orders(self, cells: Tensor, generator: torch.Generator) -> Tensor:
-        """Which columns come before which, (n, q, q): for a share of the rows at random."""
+        """Keys (n, q) that sort the columns: as in the table, for a share of the rows at random."""
         n, q = cells.shape
         key = torch.rand(n, q, generator=generator, device=cells.device)
-        mixed = (key[:, None, :] < key[:, :, None]).to(cells)
-        chosen = torch.rand(n, 1, 1, generator=generator, device=cells.device) < SHARE_MIXED
-        return torch.where(chosen, mixed, self.before)
+        chosen = torch.rand(n, 1, generator=generator, device=cells.device) < SHARE_MIXED
+        return torch.where(chosen, key, self.table_order.to(key))
 
     def _spread_ties(self, cells: Tensor, generator: torch.Generator) -> Tensor:
         """Spread a value that occurs many times over the interval of ranks that it fills."""
@@ -175,12 +175,21 @@ class TabularVAE(nn.Module):
 
     # -- decoder -------------------------------------------------------------------------------
 
-    def _contexts(self, cells: Tensor, keep: Tensor | None, before: Tensor) -> Tensor:
-        """Sum of the vectors of the cells before each column, (n, q, width)."""
+    def _contexts(self, cells: Tensor, keep: Tensor | None, order: Tensor) -> Tensor:
+        """Sum of the vectors of the cells before each column, (n, q, width).
+
+        ``order`` (n or 1, q) holds the keys that sort the columns.
+        """
         vectors = self.context_cells(cells)
         if keep is not None:
             vectors = vectors * keep[..., None]
-        return torch.matmul(before, vectors)
+        if order.shape[1] <= MAX_PRODUCT:
+            before = (order[:, None, :] < order[:, :, None]).to(vectors)
+            return torch.matmul(before, vectors)
+        # of many columns the table of who is before whom would not fit
+        ranked = order.argsort(1)[..., None].expand_as(vectors)
+        ordered = vectors.gather(1, ranked)
+        return torch.zeros_like(vectors).scatter(1, ranked, ordered.cumsum(1) - ordered)
 
     def _hidden(self, trunk: Tensor, contexts: Tensor) -> Tensor:
         first = self.act(trunk[:, None] + self.first_bias + contexts)
@@ -205,7 +214,7 @@ class TabularVAE(nn.Module):
         """Log-likelihood (n, m, q) of the stored cells of rows given codes (n, m, k) each."""
         n, m = z.shape[:2]
         cells = x[:, self.places]
-        contexts = self._contexts(cells, None, self.before).repeat_interleave(m, 0)
+        contexts = self._contexts(cells, None, self.table_order).repeat_interleave(m, 0)
         hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
         log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
         return log_prob.view(n, m, -1)
@@ -219,7 +228,7 @@ class TabularVAE(nn.Module):
         """Log-likelihood (n, m) of the stored cells that are not NaN given codes (n, m, k)."""
         n, m = z.shape[:2]
         known = (~torch.isnan(cells)).to(cells)
-        contexts = self._contexts(cells, known, self.before).repeat_interleave(m, 0)
+        contexts = self._contexts(cells, known, self.table_order).repeat_interleave(m, 0)
         hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
         log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
         return (log_prob.view(n, m, -1) * known[:, None]).sum(2)
