@@ -162,7 +162,8 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``X`` has one row, missing or infinite cells, or if the training diverges.
+            If ``X`` has one row or infinite cells, missing ones with ``mode="affine"``, or if the
+            training diverges.
         KeyboardInterrupt
             Raised again after an interrupt, with the model fitted to the best weights so far.
         """
