@@ -20,8 +20,8 @@ from sklatent.tabular import MixedRows, fill_missing, limits_of, obeying, with_i
 
 # Codes tried per row; half of them come from the encoder, half from the prior.
 N_PARTICLES = 32
-# Particles at a time: bounds the memory.
-MAX_PARTICLES = 1 << 15
+# Numbers held for the particles of one chunk: bounds the memory, whatever the number of columns.
+MAX_NUMBERS = 1 << 25
 # The encoder's part of the proposal is wider than the posterior, so that no weight is huge.
 WIDENING = 1.2
 # Least share of a normal distribution that is drawn, or that an interval is taken to have.
@@ -210,7 +210,7 @@ def _log_between(lower: Tensor, upper: Tensor) -> Tensor:
 
 
 class CompletionMixin:
-    """Conditions, imputation and likelihood by column: verbs of a model of mixed tables."""
+    """Conditions and imputation: verbs of a model of mixed tables."""
 
     def sample(
         self: Any,
@@ -359,7 +359,7 @@ class CompletionMixin:
         """Complete encoded rows ``n_draws`` times each: (n, n_draws, p)."""
         module = self.net_.answering_module(x.dtype)
         completer = Completer(module, self.prior_, limits, may_miss=may_miss, rng=rng)
-        size = max(1, MAX_PARTICLES // max(N_PARTICLES, n_draws))
+        size = max(1, MAX_NUMBERS // (max(N_PARTICLES, n_draws) * module.widest))
         parts = [
             self._run_on_codes(lambda part: completer(part, n_draws), x[start : start + size])
             for start in range(0, len(x), size)

@@ -11,13 +11,14 @@ from scipy.stats import qmc
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from sklatent.nn import LOG_2PI
+
 # The proposal is wider than the posterior, so that no weight is huge.
 WIDENING = 1.15
 # Temporaries of one chunk stay in the cache: about this many numbers.
 CHUNK_CELLS = 1 << 20
 # Mixture components below this weight do not change a log-likelihood that is read by people.
 MIN_WEIGHT = 1e-4
-LOG_2PI = math.log(2 * math.pi)
 
 
 def normal_draws(n_draws: int, n_components: int, seed: int) -> NDArray[np.float32]:

@@ -9,11 +9,11 @@ from sklearn.utils import Tags
 
 from sklatent._training import FitOutcome, RowSource
 from sklatent._utils._params import StrOptions
+from sklatent.models._capacity import MAX_AUTO
 from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
 
 # Batches of mixed tables are larger and steps fewer: each step costs several times as much.
 SCHEDULE = {"largest_batch": 256, "long_cycle": 1000}
-MAX_AUTO = 16
 CONSTRAINTS: dict[str, list[Any]] = {
     "mode": [StrOptions({"auto", "affine", "quantile"})],
     "categorical_features": ["array-like", None],

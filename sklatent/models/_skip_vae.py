@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from sklatent._training import NetSpec, RowSource
 from sklatent.models._principal import PrincipalAxes, principal_axes
 from sklatent.models._skip_autoencoder import LINEAR_PART, linear_start, reach_of
-from sklatent.nn import ResidualMap, gaussian_kl
+from sklatent.nn import LOG_2PI, ResidualMap, gaussian_kl
 
-LOG_2PI = math.log(2 * math.pi)
 # Knots of each column's noise variance as a function of its decoded mean.
 N_KNOTS = 8
 

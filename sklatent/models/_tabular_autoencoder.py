@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklatent._training import NetSpec, RowSource
-from sklatent.nn import CellEmbedding, Columns, columns_of, mlp
-
-CELL_WIDTH = 96
+from sklatent.nn import CELL_WIDTH, CellEmbedding, Columns, columns_of, mlp
 
 
 class TabularAutoencoder(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sklatent._training import NetSpec
 from sklatent.nn import (
     ACTIVATIONS,
+    CELL_WIDTH,
     CellEmbedding,
     ColumnHeads,
     columns_of,
@@ -18,8 +19,6 @@ from sklatent.nn import (
     mlp,
 )
 
-# Width of the vectors of cells and of the hidden layers behind the columns.
-CELL_WIDTH = 96
 # Each earlier cell is hidden from the later ones with this probability in training: what they
 # could tell must then come through the code, which stays alive.
 CONTEXT_DROPOUT = 0.4
@@ -37,7 +36,8 @@ class TabularVAE(nn.Module):
     """Variational autoencoder whose decoder is autoregressive over the columns.
 
     ``p(x | z) = prod_j p(x_j | z, x_1, ..., x_{j-1})`` with a likelihood per kind of column. The
-    contexts of all columns come from one triangular product (NADE, Larochelle and Murray, 2011).
+    context of a column is the sum of the vectors of the cells before it (NADE, Larochelle and
+    Murray, 2011).
 
     Parameters
     ----------

@@ -424,6 +424,7 @@ class VAETransformer(
         check_is_fitted(self)
         rows = self._read(X)
         cells = self._run(self._sampler(rows).cells, rows).astype(np.float64)
+        cells[np.isnan(cells)] = -np.inf  # as the row itself, so far out that squares overflow
         columns = np.zeros(rows.shape)
         if isinstance(rows, MixedRows):
             module: Any = self.net_.module_

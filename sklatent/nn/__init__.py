@@ -1,6 +1,7 @@
 """Torch building blocks: layers, likelihood heads and losses as pure functions."""
 
 from sklatent.nn._cells import (
+    CELL_WIDTH,
     CellEmbedding,
     ColumnHeads,
     Columns,
@@ -10,10 +11,12 @@ from sklatent.nn._cells import (
     mixture_parts,
 )
 from sklatent.nn._layers import ACTIVATIONS, REACH_MARGIN, ResidualMap, mlp
-from sklatent.nn._losses import gaussian_kl, squared_error
+from sklatent.nn._losses import LOG_2PI, gaussian_kl, squared_error
 
 __all__ = [
     "ACTIVATIONS",
+    "CELL_WIDTH",
+    "LOG_2PI",
     "REACH_MARGIN",
     "CellEmbedding",
     "ColumnHeads",

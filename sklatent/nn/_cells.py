@@ -4,22 +4,24 @@ A table comes as one float per cell: the code of a category, the normal score of
 where the cell is missing. Inside, columns that vary are stored with the categories first.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from sklatent.nn._losses import LOG_2PI
+
 # Kind, first column, one past the last, number of levels, whether cells are missing.
 Block = tuple[str, int, int, int, bool]
 
+# Width of the vectors of cells, and of the hidden layers behind the columns.
+CELL_WIDTH = 96
 # A number is embedded by linear interpolation between so many vectors, over +- REACH scores.
 N_HATS = 24
 REACH = 4.0
 N_MIXED = 6
 LOG_SCALE_RANGE = (-6.0, 2.0)
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Columns(NamedTuple):
@@ -85,7 +87,10 @@ class CellEmbedding(nn.Module):
         last = torch.tensor([size - 1 for size in sizes], dtype=torch.long)
         self.register_buffer("missing_at", last, persistent=False)
         # not nn.Embedding: there may be no cell to embed
-        self.vectors = nn.Parameter(torch.randn(sum(sizes), width) / max(1, len(sizes)) ** 0.5)
+        vectors = torch.randn(sum(sizes), width) / max(1, len(sizes)) ** 0.5
+        # a cell that is missing where none was in training says as much as a hidden one
+        vectors[self.offset + self.missing_at] = 0.0
+        self.vectors = nn.Parameter(vectors)
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed stored cells (n, q) as (n, q, width)."""
@@ -211,4 +216,4 @@ def mixture_log_prob(outputs: Tensor, x: Tensor) -> Tensor:
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """Log-density of normals, element by element."""
-    return -0.5 * ((x - mean) * torch.exp(-log_scale)) ** 2 - log_scale - HALF_LOG_2PI
+    return -0.5 * ((x - mean) * torch.exp(-log_scale)) ** 2 - log_scale - 0.5 * LOG_2PI

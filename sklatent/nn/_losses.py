@@ -1,7 +1,11 @@
 """Losses as pure functions: tensors in, one value per row out."""
 
+import math
+
 import torch
 from torch import Tensor
+
+LOG_2PI = math.log(2 * math.pi)
 
 
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:

@@ -206,7 +206,8 @@ def _unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: An
     rule = f"fit saw {some}" if allowed else "all cells were missing in fit"
     return (
         f"Found unknown categories {shown[:5]} in column {name!r} during transform (row {row}): "
-        f"{rule}. Fit on rows with these levels, or set handle_unknown='missing'."
+        f"{rule}. Fit on rows with these levels, or empty these cells, as "
+        "TabularEncoder(handle_unknown='missing') does."
     )
 
 

@@ -478,6 +478,17 @@ def test_columns_explain_the_likelihood(vae: Any, curve: np.ndarray, standardize
     np.testing.assert_allclose(model.score_columns(X[400:401]), columns[:1], rtol=1e-9)
 
 
+def test_a_row_whose_squares_overflow_has_no_density(vae: Any, curve: np.ndarray) -> None:
+    model = vae(2).fit(curve[:400])
+    far = curve[400:402].copy()
+    far[0, 2] = 1e200
+    assert model.score_samples(far)[0] == -np.inf
+    columns = model.score_columns(far)
+    assert not np.isnan(columns).any()
+    assert (columns[0] == -np.inf).any()
+    assert np.isfinite(columns[1]).all()
+
+
 def test_columns_of_a_mixed_table() -> None:
     table = make_mixed_table(500, random_state=0)
     model = VAETransformer(4, max_steps=100, random_state=0).fit(table)
@@ -487,3 +498,12 @@ def test_columns_of_a_mixed_table() -> None:
     odd = table[:1].assign(height_cm=table["height_cm"].max())
     change = model.score_columns(odd) - columns[:1]
     assert change[0].argmin() == list(table.columns).index("height_cm")
+
+
+def test_a_hole_where_fit_saw_none_says_nothing() -> None:
+    table = make_mixed_table(500, random_state=0)[["family", "height_cm", "light", "water_ml"]]
+    table = table.dropna().reset_index(drop=True)
+    model = VAETransformer(2, max_steps=100, weight_decay=0.0, random_state=0).fit(table)
+    module = model.net_.module_
+    for cells in (module.encoder_cells, module.context_cells):
+        assert not cells.vectors[cells.offset + cells.missing_at].any()
