@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sklatent._training._budget import Budget
@@ -21,6 +22,10 @@ OPTIMISM = 1.3
 GUARD = 1.0
 # Twice as many where rows are few: the step was chosen on the same folds that are compared.
 GUARD_FOLDS = 2.0
+# A row that holds more than this share of all squares of a column, and so many times the mean
+# square, is not held out: without it the start does not know that the column varies.
+RULING_SHARE = 0.2
+RULING_SQUARE = 20.0
 
 
 @dataclass
@@ -151,8 +156,18 @@ def fit_net(rows: RowSource, valid: RowSource | None, context: FitContext) -> Fi
     if valid is not None:
         return _fit_held_out(rows, rows, valid, context)
     order = np.random.RandomState(context.seed).permutation(len(rows))
+    # last, hence among the rows trained on; the others in the order drawn
+    order = order[np.argsort(_rules_a_column(rows)[order], kind="stable")]
     n_valid = context.budget.n_validation
     return _fit_held_out(rows, rows.subset(order[n_valid:]), rows.subset(order[:n_valid]), context)
+
+
+def _rules_a_column(rows: RowSource) -> NDArray[np.bool_]:
+    """Tell of each row whether some column is hardly more than this row and a few others."""
+    total = torch.stack([x.square().nansum(0) for x in rows.chunks()]).sum(0)
+    bound = max(RULING_SHARE, RULING_SQUARE / len(rows)) * total
+    ruling = [(x.square() > bound).any(1) for x in rows.chunks()]
+    return torch.cat(ruling).cpu().numpy()
 
 
 def _fit_held_out(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sklatent._training import Budget, FitContext, FitOutcome, RowSource, fit_net
-from sklatent._training._strategies import clearly_lower
+from sklatent._training._strategies import _rules_a_column, clearly_lower
 from tests.training.conftest import source_of, tiny_spec
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def fit(
         learning_rate=options.pop("lr", 0.05),
         weight_decay=0.0,
         device=CPU,
-        seed=0,
+        seed=options.pop("seed", 0),
         **options,
     )
     return fit_net(rows, valid, context)
@@ -103,6 +103,40 @@ def test_holdout_splits_once_and_trains(rows: RowSource) -> None:
     assert 0 < outcome.best_step <= outcome.n_steps == 30
     assert "valid_loss" in outcome.history[-1]
     assert not is_start(outcome)
+
+
+def ruled_rows() -> np.ndarray:
+    """Noise; two rows make up the first column, and a hole lies beside them."""
+    X = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    X[:, 0] *= 0.01
+    X[[3, 40], 0] = -30.0, 20.0
+    X[5, 0] = np.nan
+    return X
+
+
+def test_rows_that_rule_a_column() -> None:
+    X = ruled_rows()
+    assert np.flatnonzero(_rules_a_column(source_of(X))).tolist() == [3, 40]
+    # whatever the unit of the column
+    assert np.flatnonzero(_rules_a_column(source_of(1e-6 * X))).tolist() == [3, 40]
+    # none where many rows have the value, or where rows are so few that each weighs a lot
+    X[::5, 0] = 30.0
+    assert not _rules_a_column(source_of(X)).any()
+    assert not _rules_a_column(source_of(X[:15])).any()
+    assert not _rules_a_column(source_of(np.zeros((100, 4), np.float32))).any()
+
+
+def test_rows_that_rule_a_column_are_not_held_out() -> None:
+    rows = source_of(ruled_rows()[:, [0, 0, 1, 2]]).subset(np.delete(np.arange(100), 5))
+    for seed in range(5):
+        outcome = fit(rows, budget("holdout", n_validation=40, n_steps=2), seed=seed)
+        assert outcome.valid is not None
+        assert len(outcome.valid) == 40
+        assert max(float(x[:, 0].abs().max()) for x in outcome.valid.chunks()) < 1
+    # unless nothing else is left
+    outcome = fit(rows, budget("holdout", n_validation=98, n_steps=2))
+    assert outcome.valid is not None
+    assert len(outcome.valid) == 98
 
 
 def test_holdout_of_the_caller(rows: RowSource, X: np.ndarray) -> None:
