@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from sklatent import plotting as plotting
     from sklatent.models import AutoencoderTransformer, VAETransformer
     from sklatent.tabular import TabularEncoder
+    from sklatent.tasks import LatentAnomalyDetector
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["AutoencoderTransformer", "TabularEncoder", "VAETransformer"]
+__all__ = [
+    "AutoencoderTransformer",
+    "LatentAnomalyDetector",
+    "TabularEncoder",
+    "VAETransformer",
+]
 
 _HOMES = {
     "AutoencoderTransformer": "sklatent.models",
+    "LatentAnomalyDetector": "sklatent.tasks",
     "TabularEncoder": "sklatent.tabular",
     "VAETransformer": "sklatent.models",
 }

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 
+from sklatent import VAETransformer
 from sklatent._utils.discovery import all_estimators
 
 # Small tables keep the defaults cheap: they start at PCA, and fewer than 100 rows stay there.
@@ -25,6 +28,16 @@ TRAINED: dict[str, Any] = {
     "hidden_layer_sizes": (8,),
     "max_steps": 5,
     "random_state": 0,
+}
+
+# Estimators that hold another one: cheap instances of each, with several inside.
+HOLDING: dict[str, list[dict[str, Any]]] = {
+    "LatentAnomalyDetector": [
+        {"n_estimators": 2, "max_steps": 5, "random_state": 0},
+        {"n_estimators": 2, "max_steps": 5, "random_state": 0, "novelty": True},
+        {"estimator": PCA(1), "random_state": 0},
+        {"estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20), "random_state": 0},
+    ],
 }
 
 # Another valid value of each parameter, one that must show in the fitted model.
@@ -68,21 +81,27 @@ INVALID: dict[str, list[Any]] = {
     "batch_size": [0, -1, 2.5, "small"],
     "beta": [0.0, -1.0, "one", None],
     "categorical_features": ["age", 3],
+    "contamination": [0.0, 0.6, -0.1, 1, "some", None],
     "device": [None, 0],
     "early_stopping": ["never", None],
+    "estimator": ["pca", 3, KMeans()],
     "handle_unknown": ["ignore", None],
     "hidden_layer_sizes": [8, "wide", (0,), (-3,), (2.5,), None],
     "init": ["zeros", None],
     "learning_rate": [0.0, -1e-3, "fast"],
     "max_levels": [-1, 2.5, None],
+    "max_samples": [1, 0, 2.5, "many", None],
     "max_steps": [0, -1, 2.5, "many"],
     "mode": ["ranks", None],
     "n_components": [0, -1, 0.0, 1.0, 1.5, "mle", None],
+    "n_estimators": [0, -1, 2.5, None],
     "n_importance_samples": [0, -1, 2.5, None],
     "n_iter_no_change": [0, 1.5, None],
+    "n_neighbors": [0, -1, 0.0, 1.0, 2.5, "many", None],
     "n_quantiles": [1, 10.5, None],
     "net_params": [[], "lr"],
     "noise": [-0.1, "some", None],
+    "novelty": ["yes", None],
     "ordered": ["yes", None],
     "prior": ["flat", None],
     "random_state": [-1, "seed"],
@@ -107,11 +126,18 @@ def make(cls: type, params: dict[str, Any]) -> BaseEstimator:
 
 
 def trains(cls: type) -> bool:
-    return "max_steps" in parameter_names(cls)
+    return {"max_steps", "n_components"} <= set(parameter_names(cls))
+
+
+def clone_each(params: dict[str, Any]) -> dict[str, Any]:
+    """Copy parameters, so that no test changes the estimators among them for the others."""
+    return {name: clone(value, safe=False) for name, value in params.items()}
 
 
 def instances(verb: str | None = None, *, trained: bool | None = None) -> list[BaseEstimator]:
     """Two instances of each public estimator: its defaults, and one that always trains.
+
+    Those that hold another estimator count as defaults, with each of several inside.
 
     Parameters
     ----------
@@ -121,8 +147,10 @@ def instances(verb: str | None = None, *, trained: bool | None = None) -> list[B
         Only the instances that always train (True), or only the defaults (False).
     """
     found = []
-    for _, cls in all_estimators(verb):
-        if trained is not True:
+    for name, cls in all_estimators(verb):
+        if trained is not True and name in HOLDING:
+            found += [cls(**clone_each(params)) for params in HOLDING[name]]
+        elif trained is not True:
             found.append(make(cls, DEFAULT))
         if trained is not False and trains(cls):
             found.append(make(cls, TRAINED))
@@ -131,6 +159,10 @@ def instances(verb: str | None = None, *, trained: bool | None = None) -> list[B
 
 def label(estimator: Any) -> str:
     suffix = "trained" if getattr(estimator, "init", None) == "random" else "default"
+    if getattr(estimator, "estimator", None) is not None:
+        suffix = type(estimator.estimator).__name__
+    if getattr(estimator, "novelty", False):
+        suffix = "novelty"
     return f"{type(estimator).__name__}-{suffix}"
 
 
@@ -153,7 +185,7 @@ def answers(model: Any, X: Any) -> dict[str, np.ndarray]:
     """What each verb of a fitted model answers about some rows."""
     given = {
         verb: np.asarray(getattr(model, verb)(X))
-        for verb in ("transform", "score_samples", "score")
+        for verb in ("transform", "score_samples", "score", "explain", "predict")
         if hasattr(model, verb)
     }
     if hasattr(model, "inverse_transform"):
@@ -161,6 +193,12 @@ def answers(model: Any, X: Any) -> dict[str, np.ndarray]:
     if hasattr(model, "sample"):
         given["sample"] = np.asarray(model.sample(5, random_state=0))
     return given
+
+
+def ask(model: Any, X: Any) -> np.ndarray:
+    """The first answer about some rows: codes, or scores where a model has no codes."""
+    verb = "transform" if hasattr(model, "transform") else "score_samples"
+    return np.asarray(getattr(model, verb)(X))
 
 
 def as_bytes(given: dict[str, np.ndarray]) -> dict[str, bytes]:

@@ -50,11 +50,12 @@ def test_copy_answers_with_the_same_bits(
     copy = way(model)
     assert copy is not model
     assert as_bytes(answers(copy, matrix)) == as_bytes(answers(model, matrix))
-    assert copy.get_params() == model.get_params()
+    # estimators inside are other objects
+    assert repr(copy.get_params()) == repr(model.get_params())
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-@every()
+@every("transform")
 def test_copy_of_a_model_of_a_frame(estimator: Any, way: Callable[[Any], Any], frame: Any) -> None:
     model = estimator.fit(frame)
     copy = way(model)
@@ -125,6 +126,10 @@ def test_pickle_is_small(estimator: Any, widths: tuple[int, ...], matrix: np.nda
         pytest.skip("has no layers")
     model = estimator.fit(np.tile(matrix, (5, 1)))
     data = pickle.dumps(model)
+    if hasattr(model, "score_samples") and not hasattr(model, "net_"):
+        # rows to compare with, and another model
+        assert len(data) <= len(pickle.dumps(model.estimator_)) + 60_000
+        return
     weights = model.net_.weights() if hasattr(model, "net_") else {}
     table = getattr(model, "table_", model)
     assert len(data) <= 1.5 * (n_bytes(weights) + n_bytes(vars(table))) + 20_000

@@ -1,0 +1,5 @@
+"""Layer 5: what latent models are used for, by their public verbs alone."""
+
+from sklatent.tasks._anomaly import LatentAnomalyDetector
+
+__all__ = ["LatentAnomalyDetector"]

@@ -1,0 +1,460 @@
+"""LatentAnomalyDetector: rows that are unlike the others, and which of their columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sklatent._utils._params import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    _fit_context,
+    validate_parameter_constraints,
+)
+from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
+from sklatent.tabular._frames import is_frame
+from sklatent.tasks._anomaly_rows import FARTHEST, DistanceView
+from sklatent.tasks._anomaly_score import Space, Term, fit_term
+
+Matrix = NDArray[np.float64]
+
+# Rows whose scores the threshold and the tail probabilities are learned from, at most.
+MAX_CALIBRATION = 20_000
+# Reference rows by default: wide neighbourhoods look the same in a sample of the rows.
+MAX_REFERENCE = {False: 1000, True: 2000}
+# Neighbours by default: a share of the rows where outliers may lie in groups, else a few.
+WIDE, FEW, LEAST = 0.1, 5, 5
+# Share of the training rows beyond the threshold of contamination="auto".
+AUTO_CONTAMINATION = 0.01
+CHUNK_ROWS = 8192
+# Share of the rows of a batch that do not train the ensemble where anomalies may be among them.
+TRIM = 0.3
+SPACES: dict[bool, tuple[Space, ...]] = {False: ("residual", "rows"), True: ("joint", "rows")}
+
+
+class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
+    """Find rows that are unlike the others, and the columns that make them so.
+
+    A latent model rebuilds each row. How far a row lies from its reconstruction and how far it
+    lies from its neighbours among the training rows are both turned into tail probabilities:
+    the share of the training rows that lie as far out. The score of a row is the mean of their
+    logarithms. Tables of numbers, words, categories and dates with missing cells are taken as they
+    are.
+
+    Parameters
+    ----------
+    estimator : transformer with ``inverse_transform`` or None, default=None
+        The latent model: :class:`~sklearn.decomposition.PCA`,
+        :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
+        fitted to the rows as they came; one that is fitted already goes in as
+        :class:`~sklearn.frozen.FrozenEstimator`. None is an ensemble of small autoencoders on
+        standardized columns.
+    novelty : bool, default=False
+        Whether the training rows are known to be clean. If not, outliers among them may lie in
+        groups: neighbourhoods are wide, and the ensemble does not learn the rows that it rebuilds
+        worst. If they are, neighbourhoods are narrow, also around reconstructions. Both ways
+        answer for training rows and for new ones.
+    contamination : float or "auto", default="auto"
+        Share of the training rows beyond the threshold, in (0, 0.5]. "auto" is 1 %: the
+        training quantile at which the tail probability of the joint score is 0.01.
+    n_neighbors : int, float or "auto", default="auto"
+        Number of neighbours among the reference rows, or a share of these; at most one less than
+        there are. "auto" is a tenth of them (five at least), or five with ``novelty=True``.
+    max_samples : int or "auto", default="auto"
+        Number of training rows kept as reference; drawn at random where there are more. "auto"
+        is 1,000, or 2,000 with ``novelty=True``.
+    n_estimators : int, default=10
+        Number of autoencoders in the ensemble, where ``estimator=None``.
+    max_steps : int or "auto", default="auto"
+        Training steps of the ensemble, where ``estimator=None``. "auto" is 12 passes over the
+        rows, within [30, 300] steps: a longer training would rebuild outliers too.
+    categorical_features : array-like of {bool, int, str}, default=None
+        Columns that are categories whatever their dtype: a mask, positions or names.
+    device : str, default="auto"
+        Torch device of the ensemble, where ``estimator=None``; "auto" is a CUDA device if there
+        is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the reference rows and of the latent model, unless that has its own. Pass an int
+        for the same result in each call.
+
+    Attributes
+    ----------
+    offset_ : float
+        Threshold: ``decision_function`` is ``score_samples`` less this.
+    estimator_ : transformer
+        The fitted latent model.
+    n_neighbors_ : int
+        Number of neighbours in use.
+    table_ : TabularEncoder
+        How rows become numbers.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names seen in ``fit``, if all of them were strings.
+
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest : Random cuts of single columns.
+    sklearn.neighbors.LocalOutlierFactor : Density relative to that of the neighbours.
+
+    Notes
+    -----
+    With ``novelty=False`` the terms are the error of the reconstruction and the distance to the
+    k-th neighbour; with ``novelty=True`` the mean distance to the k neighbours, once among rows
+    and once among reconstructions beside twice their errors. One neighbour at distance zero does
+    not count: a training row has the same score as a new row that equals it, so that
+    ``fit_predict(X)`` equals ``fit(X).predict(X)``. Beyond the farthest training row the tail
+    probability follows a Pareto law.
+
+    Columns that were constant in ``fit`` are compared in their own units. A missing cell is taken
+    as an average one; where ``fit`` saw missing cells in a column, it is also a value of its own.
+    Categories that ``fit`` did not see count as rare ones.
+
+    References
+    ----------
+    .. [1] Ramaswamy, Rastogi and Shim, "Efficient Algorithms for Mining Outliers from Large
+       Data Sets", SIGMOD, 2000.
+    .. [2] Chen, Sathe, Aggarwal and Turaga, "Outlier Detection with Autoencoder Ensembles",
+       SDM, 2017.
+    .. [3] Han, Hu, Huang, Jiang and Zhao, "ADBench: Anomaly Detection Benchmark", NeurIPS, 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklatent import LatentAnomalyDetector
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))
+    >>> X += 0.1 * rng.normal(size=X.shape)
+    >>> X[7, 1] += 6.0
+    >>> detector = LatentAnomalyDetector(contamination=0.01, random_state=0).fit(X)
+    >>> bool(detector.score_samples(X).argmin() == 7)
+    True
+    >>> detector.predict(X[:8])
+    array([ 1,  1,  1,  1,  1,  1,  1, -1])
+    >>> int(detector.explain(X[7:8])[0].argmin())
+    1
+    """
+
+    feature_names_in_: np.ndarray
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+        "novelty": ["boolean"],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "n_neighbors": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
+        "max_samples": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "categorical_features": ["array-like", None],
+        "device": [str],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        novelty: bool = False,
+        contamination: float | Literal["auto"] = "auto",
+        n_neighbors: int | float | Literal["auto"] = "auto",
+        max_samples: int | Literal["auto"] = "auto",
+        n_estimators: int = 10,
+        max_steps: int | Literal["auto"] = "auto",
+        categorical_features: Any = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.novelty = novelty
+        self.contamination = contamination
+        self.n_neighbors = n_neighbors
+        self.max_samples = max_samples
+        self.n_estimators = n_estimators
+        self.max_steps = max_steps
+        self.categorical_features = categorical_features
+        self.device = device
+        self.random_state = random_state
+
+    # -- fit -----------------------------------------------------------------------------------
+
+    # the parameters of the nested estimator are its own to check
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what rows of this table are like.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Training rows: at least two. With ``novelty=False`` some of them may be anomalies.
+        y : None
+            Ignored; part of scikit-learn's interface.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has one row, infinite cells, or cells that ``estimator`` does not take.
+        """
+        with restored_on_error(self):
+            self._fit(X)
+        return self
+
+    def _fit(self, X: Any) -> None:
+        table = TabularEncoder(
+            categorical_features=self.categorical_features, handle_unknown="missing"
+        )
+        rows = self._check(table, X, reset=True)
+        self.table_ = table._fit_rows(rows)
+        self._view = DistanceView.fit(self.table_, rows)
+        random = check_random_state(self.random_state)
+        self._fit_estimator(X, rows, int(random.randint(2**31 - 1)))
+        chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])
+        some = rows.take(chosen)
+        parts = list(self._chunks(self._given(X, chosen, rows), some))
+        matrix, rebuilt = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self._terms = self._fit_terms(matrix, rebuilt, random)
+        self._training_scores = np.sort(self._joint(matrix, rebuilt))
+        self._set_offset()
+
+    def _check(self, table: TabularEncoder, X: Any, *, reset: bool) -> Rows | MixedRows:
+        """Validate rows as far as the latent model takes them."""
+        if self._allows_missing():
+            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
+        return check_rows(self, X, reset=reset, min_rows=1 + reset)
+
+    def _allows_missing(self) -> bool:
+        return self.estimator is None or bool(get_tags(self.estimator).input_tags.allow_nan)
+
+    def _fit_estimator(self, X: Any, rows: Rows | MixedRows, seed: int) -> None:
+        self._on_matrix, self._by_name = self.estimator is None, False
+        if self.estimator is not None:
+            # one that was fitted to a frame is asked with frames
+            self._by_name = hasattr(self.estimator, "feature_names_in_")
+            given = self._given(X, None, rows)
+            # PCA divides 0 by 0 where all rows are equal
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self.estimator_ = _seeded(clone(self.estimator), seed).fit(given)
+            return
+        from sklatent.models._autoencoder_ensemble import AutoencoderEnsemble
+
+        self.estimator_ = AutoencoderEnsemble(
+            n_members=self.n_estimators,
+            trim=0.0 if self.novelty else TRIM,
+            max_steps=self.max_steps,
+            # the matrix is scaled as distances need it
+            standardize=False,
+            device=self.device,
+            random_state=seed,
+        ).fit(self._view.matrix(self.table_, rows))
+
+    def _fit_terms(
+        self, rows: Matrix, rebuilt: Matrix, random: np.random.RandomState
+    ) -> tuple[Term, ...]:
+        most = MAX_REFERENCE[self.novelty] if self.max_samples == "auto" else self.max_samples
+        reference = np.sort(random.permutation(len(rows))[:most])
+        self.n_neighbors_ = k = self._count_neighbors(len(reference))
+        spaces = SPACES[self.novelty]
+        return tuple(
+            fit_term(
+                space,
+                None if space == "residual" else k,
+                farthest=not self.novelty,
+                rows=rows,
+                rebuilt=rebuilt,
+                reference=reference,
+            )
+            for space in spaces
+        )
+
+    def _count_neighbors(self, n_reference: int) -> int:
+        k = self.n_neighbors
+        if k == "auto":
+            k = FEW if self.novelty else max(LEAST, round(WIDE * n_reference))
+        elif not isinstance(k, Integral):
+            k = round(k * n_reference)
+        return int(np.clip(k, 1, n_reference - 1))
+
+    def _set_offset(self) -> None:
+        share = AUTO_CONTAMINATION if self.contamination == "auto" else self.contamination
+        self.offset_ = float(np.quantile(self._training_scores, share))
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def score_samples(self, X: Any) -> Matrix:
+        """Score rows: the higher, the more normal.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=float64
+            Mean logarithm of the tail probabilities, about 0 for a row in the middle of the
+            training rows; the same whatever rows lie beside.
+        """
+        check_is_fitted(self)
+        rows = self._check(self.table_, X, reset=False)
+        return np.concatenate([self._joint(*part) for part in self._chunks(X, rows)])
+
+    def decision_function(self, X: Any) -> Matrix:
+        """Score rows relative to the threshold.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=float64
+            ``score_samples(X) - offset_``: negative for anomalies.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Tell which rows are anomalies.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=int64
+            -1 for anomalies, 1 for the others.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
+
+    def explain(self, X: Any) -> Matrix:
+        """Divide the score of each row among the columns.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), dtype=float64
+            Contributions in the units of the score, none of them positive: a row of them sums to
+            ``score_samples``, and the lowest belongs to the column that is most unusual. The
+            columns are those of ``feature_names_in_``.
+        """
+        check_is_fitted(self)
+        rows = self._check(self.table_, X, reset=False)
+        parts = [
+            -np.mean([term.columns(*part) for term in self._terms], axis=0)
+            for part in self._chunks(X, rows)
+        ]
+        return self._view.by_column(np.concatenate(parts), self.n_features_in_)
+
+    def set_contamination(self, contamination: float | Literal["auto"]) -> Self:
+        """Move the threshold without fitting again.
+
+        Parameters
+        ----------
+        contamination : float or "auto"
+            Share of the training rows beyond the threshold, in (0, 0.5].
+
+        Returns
+        -------
+        self : object
+            The detector, with ``contamination`` and ``offset_`` set.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the share is none; the detector is left as it was.
+        """
+        check_is_fitted(self)
+        validate_parameter_constraints(
+            {"contamination": self._parameter_constraints["contamination"]},
+            {"contamination": contamination},
+            type(self).__name__,
+        )
+        self.contamination = contamination
+        self._set_offset()
+        return self
+
+    def _joint(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
+        return np.asarray(-np.mean([term.surprise(rows, rebuilt) for term in self._terms], axis=0))
+
+    def _chunks(self, X: Any, rows: Rows | MixedRows) -> Iterator[tuple[Matrix, Matrix]]:
+        """Give the matrix of the rows and of their reconstructions, some thousands at a time."""
+        for start in range(0, len(rows), CHUNK_ROWS):
+            index = slice(start, min(start + CHUNK_ROWS, len(rows)))
+            part = rows.take(index)
+            matrix = self._view.matrix(self.table_, part)
+            if self._on_matrix:
+                rebuilt = self.estimator_.inverse_transform(self.estimator_.transform(matrix))
+            else:
+                given = self._given(X, None if len(part) == len(rows) else index, rows)
+                back = self.estimator_.inverse_transform(self.estimator_.transform(given))
+                rebuilt = self._view.matrix(self.table_, self._read_rebuilt(back))
+            yield matrix, np.clip(np.nan_to_num(rebuilt), -FARTHEST, FARTHEST)
+
+    def _given(self, X: Any, index: NDArray[np.intp] | slice | None, rows: Rows | MixedRows) -> Any:
+        """Take some rows, or all for None, in the container that the latent model sees.
+
+        Numbers go in as an array even if they came in a frame, in which reconstructions would be
+        rounded to the dtypes of its columns.
+        """
+        if isinstance(rows, Rows) and not self._by_name:
+            return np.ascontiguousarray(rows.values if index is None else rows.values[index])
+        X = X if is_frame(X) else np.asarray(X, dtype=object)
+        return X if index is None else _safe_indexing(X, index)
+
+    def _read_rebuilt(self, back: Any) -> Rows | MixedRows:
+        """Read reconstructions, whatever container and names they come with."""
+        mixed = self.table_.mode_ == "quantile"
+        return check_rows(TabularEncoder(), back, reset=True, mixed=mixed, allow_missing=True)
+
+    # -- scikit-learn --------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether ``fit`` has been completed."""
+        return hasattr(self, "offset_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that cells may be missing where the latent model takes that."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._allows_missing()
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the state, stamped with the version of this library."""
+        return stamp(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a saved detector."""
+        super().__setstate__(check_state(type(self).__name__, state))
+
+
+def _seeded(estimator: Any, seed: int) -> Any:
+    """Seed an estimator and those inside it where they have no seed of their own."""
+    names = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    )
+    return estimator.set_params(**dict.fromkeys(names, seed)) if names else estimator

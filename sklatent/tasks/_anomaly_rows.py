@@ -1,0 +1,110 @@
+"""Rows of any table as a matrix in which Euclidean distances mean something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklatent.tabular import MixedRows, Rows, TabularEncoder
+
+Matrix = NDArray[np.float64]
+
+# Levels of a category with a column of their own; all others, unknown and missing ones share one.
+MOST_LEVELS = 30
+# Farther out all rows are alike; squares of this still fit into float32.
+FARTHEST = 1e15
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns of the matrix that one encoded column becomes.
+
+    Parameters
+    ----------
+    column : int
+        The encoded column, which is that of the table.
+    levels : ndarray of float or None
+        The codes that have a column of their own; None for numbers.
+    has_missing : bool
+        Whether the cells of a number were missing in ``fit``, which is a column of its own.
+    """
+
+    column: int
+    levels: NDArray[np.float64] | None
+    has_missing: bool
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1 + self.has_missing if self.levels is None else len(self.levels) + 1
+
+    def fill(self, codes: NDArray[Any], out: Matrix) -> None:
+        """Write the columns of an encoded column into ``out`` of shape (n_rows, width)."""
+        if self.levels is None:
+            missing = np.isnan(codes)
+            # the mean, or the median of ranks: a missing cell is no reason to be far out
+            out[:, 0] = np.where(missing, 0.0, np.clip(codes, -FARTHEST, FARTHEST))
+            if self.has_missing:
+                out[:, 1] = missing
+            return
+        out[:, :-1] = codes[:, None] == self.levels
+        out[:, -1] = 1.0 - out[:, :-1].sum(1)
+
+
+@dataclass(frozen=True)
+class DistanceView:
+    """How encoded rows become a matrix for distances.
+
+    Numbers stay as they are, standardized or normal scores. A category becomes one column per
+    frequent level, 0 or 1: two levels lie as far apart as two typical numbers.
+
+    Parameters
+    ----------
+    blocks : tuple of Block
+        In the order of the columns.
+    """
+
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def fit(cls, table: TabularEncoder, rows: Rows | MixedRows) -> DistanceView:
+        """Learn the frequent levels, and where cells are missing."""
+        matrix = table._encode(rows)
+        if table.mode_ == "affine":
+            missing = np.isnan(matrix).any(0)
+            return cls(tuple(Block(j, None, bool(hole)) for j, hole in enumerate(missing)))
+        blocks = []
+        for kind, j, _, _, has_missing in table.blocks_:
+            levels = None
+            if kind != "number":
+                codes, counts = np.unique(matrix[:, j], return_counts=True)
+                known = ~np.isnan(codes)
+                order = np.argsort(-counts[known], kind="stable")[:MOST_LEVELS]
+                levels = np.sort(codes[known][order]).astype(np.float64)
+            blocks.append(Block(j, levels, has_missing and levels is None))
+        return cls(tuple(blocks))
+
+    @property
+    def owners(self) -> NDArray[np.intp]:
+        """The column of the table to which each column of the matrix belongs."""
+        return np.repeat([b.column for b in self.blocks], [b.width for b in self.blocks])
+
+    def matrix(self, table: TabularEncoder, rows: Rows | MixedRows) -> Matrix:
+        """Return the matrix of validated rows, of shape (n_rows, sum of widths)."""
+        encoded = table._encode(rows)
+        out = np.empty((len(encoded), sum(block.width for block in self.blocks)))
+        start = 0
+        for block in self.blocks:
+            stop = start + block.width
+            block.fill(encoded[:, block.column], out[:, start:stop])
+            start = stop
+        return out
+
+    def by_column(self, parts: Matrix, n_columns: int) -> Matrix:
+        """Sum the columns of the matrix into those of the table."""
+        sums = np.zeros((len(parts), n_columns))
+        np.add.at(sums.T, self.owners, parts.T)
+        return sums

@@ -1,0 +1,102 @@
+"""The anomaly score: terms of a row and its reconstruction, joined by their tail probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklatent.tasks._anomaly_terms import Neighbours, Tail, shares
+
+Matrix = NDArray[np.float64]
+Space = Literal["rows", "residual", "joint"]
+
+# Weight of the residual beside the reconstruction in one space for both.
+RESIDUAL_WEIGHT = 2.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """One way in which a row may be unlike the training rows.
+
+    Parameters
+    ----------
+    space : {"rows", "residual", "joint"}
+        Where the row is looked at: itself, what its reconstruction misses, or the reconstruction
+        and twice what it misses side by side.
+    neighbours : Neighbours or None
+        The training rows in that space; None takes the distance from zero.
+    tail : Tail
+        From distances to minus the logarithm of tail probabilities.
+    """
+
+    space: Space
+    neighbours: Neighbours | None
+    tail: Tail
+
+    def surprise(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
+        """Return minus the logarithm of the tail probability of each row."""
+        return self.tail(distances(self.space, self.neighbours, rows, rebuilt))
+
+    def columns(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
+        """Share the surprise out among the columns of the rows."""
+        points = place(self.space, rows, rebuilt)
+        own = self.neighbours
+        parts = shares(points**2) if own is None else own.columns(points)
+        if self.space == "joint":
+            parts = parts[:, : rows.shape[1]] + parts[:, rows.shape[1] :]
+        return parts * self.surprise(rows, rebuilt)[:, None]
+
+
+def place(space: Space, rows: Matrix, rebuilt: Matrix) -> Matrix:
+    """Return the points of rows in a space."""
+    if space == "rows":
+        return rows
+    if space == "residual":
+        return rows - rebuilt
+    return np.hstack([rebuilt, RESIDUAL_WEIGHT * (rows - rebuilt)])
+
+
+def distances(space: Space, neighbours: Neighbours | None, rows: Matrix, rebuilt: Matrix) -> Matrix:
+    """Return how far out rows are in a space, of shape (n_rows,)."""
+    points = place(space, rows, rebuilt)
+    if neighbours is None:
+        return np.asarray(np.linalg.norm(points, axis=1))
+    return neighbours.distance(points)
+
+
+def fit_term(
+    space: Space,
+    n_neighbors: int | None,
+    *,
+    farthest: bool,
+    rows: Matrix,
+    rebuilt: Matrix,
+    reference: NDArray[np.intp],
+) -> Term:
+    """Learn a term.
+
+    Parameters
+    ----------
+    space : {"rows", "residual", "joint"}
+        Of the term.
+    n_neighbors : int or None
+        Number of neighbours; None takes the distance from zero.
+    farthest : bool
+        Whether the farthest of them counts, or their mean.
+    rows, rebuilt : ndarray of shape (n_rows, n_columns)
+        Training rows and their reconstructions.
+    reference : ndarray of int
+        Those of the rows that serve as neighbours.
+
+    Returns
+    -------
+    Term
+    """
+    neighbours = None
+    if n_neighbors is not None:
+        points = place(space, rows[reference], rebuilt[reference])
+        neighbours = Neighbours(points, n_neighbors, farthest)
+    return Term(space, neighbours, Tail.fit(distances(space, neighbours, rows, rebuilt)))

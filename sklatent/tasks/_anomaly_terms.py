@@ -1,0 +1,157 @@
+"""What an anomaly score is made of: distances to neighbours, and tail probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+Matrix = NDArray[np.float64]
+
+# Cells of one block of distances: some megabytes.
+BLOCK_CELLS = 2**21
+# Up to here a heap per row is faster than sorting the distances of the row apart.
+FEW_NEIGHBOURS = 32
+# Squared distances below this share of the squared norms have lost their digits in
+# |x|^2 - 2 x.r + |r|^2 and are computed again from the differences.
+CANCELLED = 1e-7
+# Squared distances below this share are zero: reconstructions of equal rows differ by rounding.
+ZERO = 1e-16
+# The tail beyond the training rows follows a Pareto law fitted to this share of them.
+TAIL_SHARE = 0.1
+# Bounds of its exponent: ties would make it 0, an outlier among ten rows larger than any law.
+TAIL_EXPONENT = (0.02, 10.0)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Distance of rows to their nearest reference rows.
+
+    One neighbour at distance zero does not count, so that a reference row has the same distance
+    as a new row that equals it.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n_reference, n_columns)
+        At least two rows.
+    k : int
+        Number of neighbours, below ``n_reference``.
+    farthest : bool
+        Whether the distance is that of the k-th neighbour, or the mean of all k.
+    """
+
+    reference: Matrix
+    k: int
+    farthest: bool
+
+    def distance(self, X: Matrix) -> Matrix:
+        """Return the distance of each row, of shape (n_rows,)."""
+        return np.concatenate([self._summary(self._nearest(part)[0]) for part in self._blocks(X)])
+
+    def columns(self, X: Matrix) -> Matrix:
+        """Return the share that each column has in the distance of each row.
+
+        Shares of the squared way to the mean of the neighbours, of shape (n_rows, n_columns).
+        """
+        return np.concatenate([self._shares(part) for part in self._blocks(X)])
+
+    def _shares(self, X: Matrix) -> Matrix:
+        squared, index = self._nearest(X)
+        counts = np.ones(index.shape)
+        counts[:, -1] = squared[:, 0] == 0
+        counts[:, 0] = squared[:, 0] != 0
+        middle = np.einsum("nk,nkj->nj", counts / self.k, self.reference[index])
+        return shares((X - middle) ** 2)
+
+    def _blocks(self, X: Matrix) -> list[Matrix]:
+        size = max(1, BLOCK_CELLS // len(self.reference))
+        return [X[start : start + size] for start in range(0, len(X), size)]
+
+    def _summary(self, squared: Matrix) -> Matrix:
+        own = squared[:, 0] == 0
+        if self.farthest:
+            return np.sqrt(np.where(own, squared[:, self.k], squared[:, self.k - 1]))
+        distance = np.sqrt(squared)
+        total = distance[:, :-1].sum(1) + np.where(own, distance[:, -1], 0.0)
+        return np.asarray(total / self.k)
+
+    def _nearest(self, X: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
+        """Return the k + 1 smallest squared distances in order, and whose they are."""
+        if self.k <= FEW_NEIGHBOURS:
+            search = NearestNeighbors(n_neighbors=self.k + 1, algorithm="brute")
+            index = search.fit(self.reference).kneighbors(X, return_distance=False)
+            squared = ((X[:, None] - self.reference[index]) ** 2).sum(2)
+        else:
+            table = self._squared(X)
+            index = np.argpartition(table, self.k, axis=1)[:, : self.k + 1]
+            squared = np.take_along_axis(table, index, axis=1)
+        norms = (X**2).sum(1)[:, None] + (self.reference**2).sum(1)[index]
+        squared[squared <= ZERO * norms] = 0.0
+        order = np.argsort(squared, axis=1, kind="stable")
+        return np.take_along_axis(squared, order, axis=1), np.take_along_axis(index, order, axis=1)
+
+    def _squared(self, X: Matrix) -> Matrix:
+        norms = (X**2).sum(1)[:, None] + (self.reference**2).sum(1)
+        squared = norms - 2 * (X @ self.reference.T)
+        rows, others = np.nonzero(squared <= CANCELLED * norms)
+        for start in range(0, len(rows), BLOCK_CELLS // 16):
+            i, j = (
+                rows[start : start + BLOCK_CELLS // 16],
+                others[start : start + BLOCK_CELLS // 16],
+            )
+            squared[i, j] = ((X[i] - self.reference[j]) ** 2).sum(1)
+        return np.asarray(squared)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Minus the logarithm of the share of the training rows that lie as far out.
+
+    The empirical distribution of the training values, linear in the logarithm between them, and
+    a Pareto law beyond the largest: rows farther out than all training rows still differ.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        Different training values, sorted.
+    minus_log : ndarray of shape (n_values,)
+        Minus the logarithm of the tail probability of each.
+    floor : float
+        Added to values before their logarithm is taken.
+    exponent : float
+        Of the Pareto law: mean excess of the logarithm in the tail (Hill).
+    """
+
+    values: Matrix
+    minus_log: Matrix
+    floor: float
+    exponent: float
+
+    @classmethod
+    def fit(cls, training: Matrix) -> Tail:
+        """Learn from the values of the training rows, none of which is negative."""
+        n = len(training)
+        values, counts = np.unique(training, return_counts=True)
+        as_far = n - np.cumsum(counts) + counts
+        positive = values[values > 0]
+        floor = 1e-9 * float(np.median(positive)) if len(positive) else 1.0
+        top = np.sort(training)[-1 - max(1, int(TAIL_SHARE * n)) :]
+        excess = np.log((top + floor) / (top[0] + floor))
+        exponent = float(np.clip(excess[1:].mean(), *TAIL_EXPONENT))
+        return cls(values, np.log((n + 1) / as_far), floor, exponent)
+
+    def __call__(self, values: Matrix) -> Matrix:
+        """Return minus the logarithm of the tail probability of each value."""
+        last = self.values[-1]
+        beyond = np.log((np.maximum(values, last) + self.floor) / (last + self.floor))
+        inside = np.interp(values, self.values, self.minus_log)
+        return np.asarray(inside + beyond / self.exponent)
+
+
+def shares(squares: Matrix) -> Matrix:
+    """Divide rows by their sums; a row of zeros is shared out evenly."""
+    largest = squares.max(1, keepdims=True)
+    scaled = np.divide(squares, largest, out=np.ones_like(squares), where=largest > 0)
+    return np.asarray(scaled / scaled.sum(1, keepdims=True))
