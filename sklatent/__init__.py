@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from sklatent import datasets as datasets
     from sklatent import metrics as metrics
     from sklatent import plotting as plotting
-    from sklatent.models import AutoencoderTransformer, VAETransformer
+    from sklatent.models import AutoencoderTransformer, NeighborEmbedding, VAETransformer
     from sklatent.tabular import TabularEncoder
-    from sklatent.tasks import LatentAnomalyDetector
+    from sklatent.tasks import LatentAnomalyDetector, LatentClusterer
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AutoencoderTransformer",
     "LatentAnomalyDetector",
+    "LatentClusterer",
+    "NeighborEmbedding",
     "TabularEncoder",
     "VAETransformer",
 ]
@@ -27,6 +29,8 @@ __all__ = [
 _HOMES = {
     "AutoencoderTransformer": "sklatent.models",
     "LatentAnomalyDetector": "sklatent.tasks",
+    "LatentClusterer": "sklatent.tasks",
+    "NeighborEmbedding": "sklatent.models",
     "TabularEncoder": "sklatent.tabular",
     "VAETransformer": "sklatent.models",
 }

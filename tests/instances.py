@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from sklatent import VAETransformer
+from sklatent import NeighborEmbedding, VAETransformer
 from sklatent._utils.discovery import all_estimators
 
 # Small tables keep the defaults cheap: they start at PCA, and fewer than 100 rows stay there.
@@ -38,6 +38,25 @@ HOLDING: dict[str, list[dict[str, Any]]] = {
         {"estimator": PCA(1), "random_state": 0},
         {"estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20), "random_state": 0},
     ],
+    "LatentClusterer": [
+        {"n_clusters": 2, "random_state": 0},
+        {"n_clusters": 2, "estimator": PCA(1), "random_state": 0},
+        {
+            "n_clusters": 2,
+            "estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20),
+            "random_state": 0,
+        },
+        {
+            "n_clusters": 2,
+            "estimator": NeighborEmbedding(1, hidden_layer_sizes=(8,), max_steps=5),
+            "random_state": 0,
+        },
+    ],
+}
+
+# The defaults of models that train on any number of rows, with few steps.
+QUICK: dict[str, dict[str, Any]] = {
+    "NeighborEmbedding": {"hidden_layer_sizes": (8,), "max_steps": 10},
 }
 
 # Another valid value of each parameter, one that must show in the fitted model.
@@ -55,12 +74,14 @@ ALTERNATIVES: dict[str, Any] = {
     "n_components": 3,
     "n_importance_samples": 16,
     "n_iter_no_change": 1,
+    "n_neighbors": 3,
     "net_params": {"optimizer__betas": (0.5, 0.9)},
     "noise": 0.5,
     "ordered": True,
     "prior": "normal",
     "random_state": 1,
     "standardize": False,
+    "temperature": 0.1,
     "tol": 0.9,
     "validation_fraction": 0.4,
     "weight_decay": 5.0,
@@ -89,10 +110,13 @@ INVALID: dict[str, list[Any]] = {
     "hidden_layer_sizes": [8, "wide", (0,), (-3,), (2.5,), None],
     "init": ["zeros", None],
     "learning_rate": [0.0, -1e-3, "fast"],
+    "max_clusters": [1, 0, 2.5, None],
     "max_levels": [-1, 2.5, None],
     "max_samples": [1, 0, 2.5, "many", None],
     "max_steps": [0, -1, 2.5, "many"],
+    "method": ["ward", None],
     "mode": ["ranks", None],
+    "n_clusters": [0, -1, 2.5, "many", None],
     "n_components": [0, -1, 0.0, 1.0, 1.5, "mle", None],
     "n_estimators": [0, -1, 2.5, None],
     "n_importance_samples": [0, -1, 2.5, None],
@@ -106,6 +130,7 @@ INVALID: dict[str, list[Any]] = {
     "prior": ["flat", None],
     "random_state": [-1, "seed"],
     "standardize": ["yes", None],
+    "temperature": [0.0, -1.0, "cold", None],
     "tol": [-1e-3, None],
     "validation_fraction": [0.0, 1.0, -0.1, None],
     "verbose": [-1, "loud", None],
@@ -151,14 +176,15 @@ def instances(verb: str | None = None, *, trained: bool | None = None) -> list[B
         if trained is not True and name in HOLDING:
             found += [cls(**clone_each(params)) for params in HOLDING[name]]
         elif trained is not True:
-            found.append(make(cls, DEFAULT))
+            found.append(make(cls, {**DEFAULT, **QUICK.get(name, {})}))
         if trained is not False and trains(cls):
             found.append(make(cls, TRAINED))
     return found
 
 
 def label(estimator: Any) -> str:
-    suffix = "trained" if getattr(estimator, "init", None) == "random" else "default"
+    few = getattr(estimator, "max_steps", None) == TRAINED["max_steps"]
+    suffix = "trained" if few and trains(type(estimator)) else "default"
     if getattr(estimator, "estimator", None) is not None:
         suffix = type(estimator.estimator).__name__
     if getattr(estimator, "novelty", False):
@@ -185,7 +211,7 @@ def answers(model: Any, X: Any) -> dict[str, np.ndarray]:
     """What each verb of a fitted model answers about some rows."""
     given = {
         verb: np.asarray(getattr(model, verb)(X))
-        for verb in ("transform", "score_samples", "score", "explain", "predict")
+        for verb in ("transform", "score_samples", "score", "explain", "predict", "predict_proba")
         if hasattr(model, verb)
     }
     if hasattr(model, "inverse_transform"):

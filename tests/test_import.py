@@ -13,7 +13,7 @@ import pytest
 import sklatent
 
 HEAVY = ("matplotlib", "pandas", "polars", "skorch", "torch")
-WITHOUT_TORCH = {"LatentAnomalyDetector", "TabularEncoder"}
+WITHOUT_TORCH = {"LatentAnomalyDetector", "LatentClusterer", "TabularEncoder"}
 SIDE_TOWERS = ("datasets", "metrics", "plotting")
 
 

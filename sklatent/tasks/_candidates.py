@@ -97,7 +97,7 @@ def graph_candidates(
             micro = kmeans(space, max(n_micro, n_clusters), random)
             for linkage in ("modularity", "average"):
                 for weights in (graph.plain, graph.mutual):
-                    merged, _ = merge(weights, micro, n_clusters, linkage)  # type: ignore[arg-type]
+                    merged, _ = merge(weights, micro, n_clusters, linkage)
                     found.append(_risen(name, graph, merged, random))
     return found
 
@@ -144,8 +144,7 @@ def find_n_clusters(graph: NeighborGraph, most: int, random: np.random.RandomSta
     if most < 2:
         return 1
     looks = [
-        merger_drops(graph.plain, kmeans(graph.space, n_micro, random), most)
-        for _ in range(COUNTS)
+        merger_drops(graph.plain, kmeans(graph.space, n_micro, random), most) for _ in range(COUNTS)
     ]
     drops = np.mean(looks, axis=0)
     clear = np.flatnonzero(drops >= max(CLEAR * drops.max(), LEAST_DROP))

@@ -56,15 +56,15 @@ class ClusterMixture:
     @classmethod
     def fit(cls, codes: Array, labels: Labels, random: np.random.RandomState) -> Self:
         """Describe clusters by the fewest Gaussians that agree with the labels."""
-        best, best_share = None, -1.0
-        for size in SIZES:
+        best = cls._of_size(codes, labels, SIZES[0], random)
+        best_share = float((best.predict(codes) == labels).mean())
+        for size in SIZES[1:]:
+            if best_share >= AGREEMENT:
+                break
             mixture = cls._of_size(codes, labels, size, random)
             share = float((mixture.predict(codes) == labels).mean())
-            if best is None or share > best_share + 1e-3:
+            if share > best_share + 1e-3:
                 best, best_share = mixture, share
-            if share >= AGREEMENT:
-                break
-        assert best is not None  # noqa: S101 - SIZES is not empty
         return best
 
     @classmethod
@@ -82,7 +82,10 @@ class ClusterMixture:
         counts = np.array([len(part) for part in parts], dtype=np.float64)
         means = np.stack([codes[part].mean(0) for part in parts])
         scatters = np.stack(
-            [(codes[part] - mean).T @ (codes[part] - mean) for part, mean in zip(parts, means)]
+            [
+                (codes[part] - mean).T @ (codes[part] - mean)
+                for part, mean in zip(parts, means, strict=True)
+            ]
         )
         return cls(
             counts / counts.sum(), means, _shrunk(scatters, counts), np.array(owners, dtype=np.intp)
@@ -126,9 +129,7 @@ class ClusterMixture:
         shares = self.weights if cluster is None else self.weights * (self.owners == cluster)
         chosen = random.choice(len(shares), size=n, p=shares / shares.sum())
         noise = random.standard_normal((n, self.means.shape[1]))
-        return np.asarray(
-            self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise)
-        )
+        return np.asarray(self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise))
 
     def __getstate__(self) -> dict[str, Any]:
         """Give the state, stamped with the version of this library."""
@@ -150,9 +151,7 @@ def _shrunk(scatters: Array, counts: Array) -> Array:
     return np.asarray(covariances + max(floor, 1e-12) * np.eye(q))
 
 
-def kmeans(
-    X: Array, n_clusters: int, random: np.random.RandomState, *, n_init: int = 1
-) -> Labels:
+def kmeans(X: Array, n_clusters: int, random: np.random.RandomState, *, n_init: int = 1) -> Labels:
     """Labels of k-means, numbered from 0; fewer where fewer rows differ."""
     if n_clusters == 1:
         return np.zeros(len(X), dtype=np.intp)

@@ -86,7 +86,8 @@ def test_grid_search_in_two_processes(estimator: Any, rows: np.ndarray) -> None:
 
 @every("score")
 def test_grid_search_ranks_by_score(estimator: Any, rows: np.ndarray) -> None:
-    grid = {"n_components": [1, 3]}
+    name = "n_components" if "n_components" in estimator.get_params() else "n_clusters"
+    grid = {name: [1, 3]}
     search = GridSearchCV(small_net(estimator), grid, cv=2, error_score="raise").fit(rows)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ == max(search.cv_results_["mean_test_score"])
@@ -139,9 +140,10 @@ def test_global_set_output(estimator: Any, matrix: np.ndarray, frame: pd.DataFra
 @every("transform")
 def test_feature_names_out_carry_the_name_of_the_class(estimator: Any, matrix: np.ndarray) -> None:
     names = list(estimator.fit(matrix).get_feature_names_out())
-    if hasattr(estimator, "n_components_"):
-        prefix = type(estimator).__name__.lower()
-        assert names == [f"{prefix}{j}" for j in range(estimator.n_components_)]
+    if hasattr(estimator, "n_components_") or hasattr(estimator, "n_clusters_"):
+        prefix, width = type(estimator).__name__.lower(), estimator.transform(matrix).shape[1]
+        assert names == [f"{prefix}{j}" for j in range(width)]
+        assert getattr(estimator, "n_components_", width) == width
     else:
         assert len(names) == matrix.shape[1]
 

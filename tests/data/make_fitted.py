@@ -12,12 +12,13 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sklatent import AutoencoderTransformer, VAETransformer
+from sklatent import AutoencoderTransformer, NeighborEmbedding, VAETransformer
 
 FOLDER = Path(__file__).parent
 PARAMS = {"hidden_layer_sizes": (8,), "max_steps": 300, "random_state": 0, "device": "cpu"}
 MODELS = {
     "AutoencoderTransformer": AutoencoderTransformer(2, **PARAMS),
+    "NeighborEmbedding": NeighborEmbedding(2, **PARAMS),
     "VAETransformer": VAETransformer(2, n_importance_samples=32, **PARAMS),
 }
 

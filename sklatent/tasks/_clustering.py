@@ -1,0 +1,532 @@
+"""LatentClusterer: clusters in a latent space, and what follows from them for new rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import Tags, check_random_state, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
+from sklatent._utils.neighbors import graph_rows
+from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.seeding import seeded
+from sklatent._utils.validation import check_codes, check_n_samples
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows, with_index_of
+from sklatent.tasks._candidates import (
+    Clustering,
+    best_of,
+    find_n_clusters,
+    gmm_candidate,
+    graph_candidates,
+    islands_or,
+    kmeans_candidates,
+)
+from sklatent.tasks._cluster_mixture import ClusterMixture
+from sklatent.tasks._graph import NeighborGraph, neighbor_graph
+
+Matrix = NDArray[np.float64]
+
+# Tables of fewer rows and at most so many columns: one Gaussian a cluster says what can be said.
+SMALL_ROWS, SMALL_COLUMNS = 1000, 30
+# Widest latent space without a network.
+MAX_PRINCIPAL = 30
+# Ranges of columns in one unit lie within this factor of one another, between the quartiles.
+ONE_UNIT = 3.0
+DRAW_ROWS = 10_000
+
+
+class LatentClusterer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
+    """Cluster rows in a latent space, and answer for new rows.
+
+    By default rows are clustered in several ways: k-means, Gaussians and merged small clusters in
+    the codes of a :class:`~sklatent.NeighborEmbedding`, and merged small clusters of the rows
+    themselves. The modularity of the graph of mutual neighbours chooses among them; labels are
+    never seen. Where the way without a network wins, and on small tables of few columns (below
+    1,000 rows, at most 30 columns), where one Gaussian for each cluster is hard to beat, codes are
+    principal components and nothing is trained. Each cluster is then described by a few
+    Gaussians in the latent space, which label new rows, give probabilities and draw rows.
+
+    Parameters
+    ----------
+    n_clusters : int or "auto", default=8
+        Number of clusters. "auto" looks for the number, up to ``max_clusters``, at which merging
+        small clusters along the graph of neighbours stops to be easy. Fewer are found where fewer
+        rows differ.
+    estimator : transformer with ``inverse_transform`` or None, default=None
+        The latent space: :class:`~sklearn.decomposition.PCA`,
+        :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
+        fitted; one that is fitted already goes in as :class:`~sklearn.frozen.FrozenEstimator`.
+        None chooses as described above; tables of words, categories and missing cells are then
+        encoded by an :class:`~sklatent.AutoencoderTransformer`.
+    method : {"auto", "gmm", "kmeans", "merge"}, default="auto"
+        How codes are clustered: by one Gaussian for each cluster, by k-means, or by merging small
+        clusters along the graph of neighbours; the latter two let modularity rise at the end.
+        "auto" tries all.
+    n_neighbors : int, default=15
+        Neighbours of a row in the graph; at most the other rows there are.
+    max_clusters : int, default=20
+        Most clusters that ``n_clusters="auto"`` looks for.
+    standardize : bool or "auto", default="auto"
+        Whether each column counts equally, with ``estimator=None``. "auto" keeps the proportions
+        of columns that seem to be in one unit, such as pixels: the ranges of the middle half of
+        the columns lie within a factor of three.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the network and of the starts. Pass an int for the same result in each call.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each training row: ``predict`` of the training rows.
+    n_clusters_ : int
+        Number of clusters found.
+    cluster_centers_ : array or DataFrame of shape (n_clusters_, n_features)
+        The mean code of each cluster, decoded.
+    weights_ : ndarray of shape (n_clusters_,)
+        Share of each cluster.
+    estimator_ : transformer
+        The fitted latent space.
+    mixture_ : ClusterMixture
+        The Gaussians of the clusters in the latent space.
+    method_ : {"gmm", "latent-gmm", "latent-kmeans", "latent-merge", "merge"}
+        What was chosen; "gmm" and "merge" without a network.
+    modularity_ : dict of str to float
+        The best modularity of each way that was tried, on the graph of mutual neighbours.
+    standardize_ : bool
+        Whether each column counts equally.
+    table_ : TabularEncoder
+        What the columns of the table are.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names seen in ``fit``, if all of them were strings.
+
+    See Also
+    --------
+    NeighborEmbedding : The network behind the default.
+    sklearn.cluster.KMeans : The classical yardstick.
+    sklatent.metrics.clustering_stability : Scorer for searches, without labels.
+
+    Notes
+    -----
+    Above 10,000 rows the graph, the default network and the choice use a random 10,000 of them;
+    all rows are labelled by ``predict``. Nothing grows with the square of the rows.
+
+    References
+    ----------
+    .. [1] Newman, "Modularity and Community Structure in Networks", PNAS, 2006.
+    .. [2] McConville et al., "N2D: (Not Too) Deep Clustering via Clustering the Local Manifold of
+       an Autoencoded Embedding", ICPR, 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklatent import LatentClusterer
+    >>> X = load_iris().data
+    >>> model = LatentClusterer(3, random_state=0).fit(X)
+    >>> model.predict(X[:2]).tolist() == model.labels_[:2].tolist()
+    True
+    >>> model.sample(2, cluster=1, random_state=0).shape
+    (2, 4)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "estimator": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+        "method": [StrOptions({"auto", "gmm", "kmeans", "merge"})],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "max_clusters": [Interval(Integral, 2, None, closed="left")],
+        "standardize": ["boolean", StrOptions({"auto"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int | Literal["auto"] = 8,
+        *,
+        estimator: Any = None,
+        method: Literal["auto", "gmm", "kmeans", "merge"] = "auto",
+        n_neighbors: int = 15,
+        max_clusters: int = 20,
+        standardize: bool | Literal["auto"] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.estimator = estimator
+        self.method = method
+        self.n_neighbors = n_neighbors
+        self.max_clusters = max_clusters
+        self.standardize = standardize
+        self.random_state = random_state
+
+    # -- fit -----------------------------------------------------------------------------------
+
+    # the parameters of the nested estimator are its own to check
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find clusters.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Training rows: at least two.
+        y : None
+            Ignored; part of scikit-learn's interface.
+
+        Returns
+        -------
+        self : object
+            The fitted clusterer.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has fewer rows than ``n_clusters``, infinite cells, or cells that
+            ``estimator`` does not take.
+        """
+        with restored_on_error(self):
+            self._fit(X)
+        return self
+
+    def _fit(self, X: Any) -> None:
+        table = TabularEncoder()
+        rows = self._check(table, X, reset=True)
+        n = len(rows)
+        if self.n_clusters != "auto" and n < self.n_clusters:
+            raise ValueError(f"n_samples={n} should be >= n_clusters={self.n_clusters}.")
+        random = check_random_state(self.random_state)
+        if isinstance(rows, Rows) and np.isnan(rows.values[graph_rows(n)]).any():
+            table.set_params(mode="quantile")
+            rows = self._check(table, X, reset=True)
+        self.table_ = table
+        self.standardize_ = self._standardizes(rows)
+        table.set_params(standardize=self.standardize_)
+        table._fit_rows(rows, common_scale=not self.standardize_)
+        if self.estimator is not None or isinstance(rows, MixedRows):
+            chosen, codes = self._fit_in_given_space(X, rows, random)
+        else:
+            chosen, codes = self._fit_in_own_space(rows, random)
+        self.method_ = chosen.name
+        mixture = chosen.mixture
+        self.mixture_ = mixture or ClusterMixture.fit(codes, chosen.labels, random)
+        self.n_clusters_ = self.mixture_.n_clusters
+        self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
+        self.labels_ = self.predict(X)
+
+    def _check(self, table: TabularEncoder, X: Any, *, reset: bool) -> Rows | MixedRows:
+        """Validate rows as far as the latent space takes them."""
+        takes_all = self.estimator is None or get_tags(self.estimator).input_tags.allow_nan
+        if takes_all and (reset or table.mode_ == "quantile"):
+            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
+        return check_rows(self, X, reset=reset, min_rows=1 + reset)
+
+    def _standardizes(self, rows: Rows | MixedRows) -> bool:
+        if self.standardize != "auto" or isinstance(rows, MixedRows):
+            return bool(self.standardize)
+        ranges = np.ptp(rows.values[graph_rows(len(rows))].astype(np.float64), axis=0)
+        ranges = ranges[ranges > 0]
+        if not len(ranges):
+            return True
+        low, high = np.quantile(ranges, [0.25, 0.75])
+        return bool(high > ONE_UNIT * low)
+
+    def _fit_in_given_space(
+        self, X: Any, rows: Rows | MixedRows, random: np.random.RandomState
+    ) -> tuple[Clustering, Matrix]:
+        """Cluster the codes of a given transformer."""
+        seed = int(random.randint(2**31 - 1))
+        estimator = self.estimator
+        if estimator is None:
+            from sklatent.models import AutoencoderTransformer
+
+            estimator = AutoencoderTransformer()
+        # one that was fitted to a frame is asked with frames
+        self._takes_arrays = not hasattr(estimator, "feature_names_in_")
+        with np.errstate(divide="ignore", invalid="ignore"):  # PCA of equal rows
+            self.estimator_ = seeded(clone(estimator), seed).fit(self._given(X, rows))
+        codes = self._codes(X, rows)[graph_rows(len(rows))].astype(np.float64)
+        graph = neighbor_graph(codes, self.n_neighbors)
+        k = self._count(graph, codes, random)
+        return self._choose(self._latent_candidates(codes, graph, k, random)), codes
+
+    def _fit_in_own_space(
+        self, rows: Rows, random: np.random.RandomState
+    ) -> tuple[Clustering, Matrix]:
+        """Choose between principal components and a network."""
+        some = rows.take(graph_rows(len(rows)))
+        matrix = self.table_._encode(some).astype(np.float64)
+        graph = neighbor_graph(matrix, self.n_neighbors)
+        k = self._count(graph, matrix, random)
+        self._takes_arrays = True
+        linear = self._principal(some.values)
+        codes = np.asarray(linear.transform(some.values), dtype=np.float64)
+        plain = self._plain_candidates(codes, graph, k, random)
+        small = len(matrix) < SMALL_ROWS and matrix.shape[1] <= SMALL_COLUMNS
+        if small or k == 1:
+            self.estimator_ = linear
+            found = gmm_candidate("gmm", codes, graph, k, random)
+            if self.method == "auto" and plain:
+                self._remember([found, *plain])
+                return islands_or(found, best_of(plain), graph), codes
+            return self._choose(plain or [found]), codes
+        network = self._network(some.values, int(random.randint(2**31 - 1)))
+        latent = np.asarray(network.transform(some.values), dtype=np.float64)
+        chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
+        if chosen.name in ("merge", "gmm"):
+            self.estimator_ = linear
+            return chosen, codes
+        self.estimator_ = network
+        return chosen, latent
+
+    def _count(self, graph: NeighborGraph, X: Matrix, random: np.random.RandomState) -> int:
+        # a few rows tell whether there are enough that differ
+        n_distinct = len(np.unique(X, axis=0))
+        if self.n_clusters == "auto":
+            return min(find_n_clusters(graph, self.max_clusters, random), n_distinct)
+        return min(int(self.n_clusters), n_distinct)
+
+    def _principal(self, values: NDArray[Any]) -> Any:
+        width = min(MAX_PRINCIPAL, *values.shape)
+        encoder = TabularEncoder(standardize=self.standardize_)
+        with np.errstate(divide="ignore", invalid="ignore"):  # all rows may be equal
+            return make_pipeline(encoder, PCA(width, random_state=0)).fit(values)
+
+    def _network(self, values: NDArray[Any], seed: int) -> Any:
+        from sklatent.models import NeighborEmbedding
+
+        return NeighborEmbedding(
+            n_neighbors=self.n_neighbors,
+            standardize=self.standardize_,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(values)
+
+    def _plain_candidates(
+        self, codes: Matrix, graph: NeighborGraph, k: int, random: np.random.RandomState
+    ) -> list[Clustering]:
+        """Cluster without a network."""
+        if self.method in ("auto", "merge") and k > 1:
+            return graph_candidates("merge", graph.space, graph, k, random)
+        return []
+
+    def _latent_candidates(
+        self, codes: Matrix, graph: NeighborGraph, k: int, random: np.random.RandomState
+    ) -> list[Clustering]:
+        """Cluster codes in the ways that ``method`` allows."""
+        found = []
+        if self.method in ("auto", "gmm") or k == 1:
+            found.append(gmm_candidate("latent-gmm", codes, graph, k, random))
+        if self.method in ("auto", "kmeans") and k > 1:
+            found += kmeans_candidates("latent-kmeans", codes, graph, k, random)
+        if self.method in ("auto", "merge") and k > 1:
+            found += graph_candidates("latent-merge", codes, graph, k, random)
+        return found
+
+    def _choose(self, found: list[Clustering]) -> Clustering:
+        self._remember(found)
+        return best_of(found)
+
+    def _remember(self, found: list[Clustering]) -> None:
+        self.modularity_ = {
+            name: max(one.modularity for one in found if one.name == name)
+            for name in dict.fromkeys(one.name for one in found)
+        }
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def _read(self, X: Any) -> Rows | MixedRows:
+        check_is_fitted(self)
+        return self._check(self.table_, X, reset=False)
+
+    def _given(self, X: Any, rows: Rows | MixedRows) -> Any:
+        """Give rows as the latent space takes them: numbers as an array."""
+        if self._takes_arrays and isinstance(rows, Rows):
+            return np.ascontiguousarray(rows.values)
+        return X
+
+    def _codes(self, X: Any, rows: Rows | MixedRows) -> NDArray[Any]:
+        codes = np.asarray(self.estimator_.transform(self._given(X, rows)))
+        dtype = rows.dtype if isinstance(rows, Rows) else codes.dtype
+        return codes.astype(dtype, copy=False)
+
+    def _log_joint(self, X: Any) -> Matrix:
+        rows = self._read(X)
+        return self.mixture_.log_joint(self._codes(X, rows))
+
+    def transform(self, X: Any) -> Any:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_codes), or the container of ``set_output``
+            Codes in the latent space.
+        """
+        rows = self._read(X)
+        return np.array(self._codes(X, rows))
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Decode codes.
+
+        Parameters
+        ----------
+        Z : array-like or DataFrame of shape (n_samples, n_codes)
+            Codes, as ``transform`` gives them.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            Rows in the container that ``fit`` saw.
+        """
+        check_is_fitted(self)
+        codes = check_codes(self, Z, self.get_feature_names_out())
+        return with_index_of(self._decode(codes), Z)
+
+    def _decode(self, codes: NDArray[Any]) -> Any:
+        rows = self.estimator_.inverse_transform(codes)
+        if not isinstance(rows, np.ndarray) or self.table_.mode_ == "quantile":
+            return rows
+        return self.table_._build(rows.astype(codes.dtype, copy=False))
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Label rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype=int64
+            The most likely cluster of each row, from 0.
+        """
+        rows = self._read(X)
+        return self.mixture_.predict(self._codes(X, rows)).astype(np.int64)
+
+    def predict_proba(self, X: Any) -> Matrix:
+        """Give the probability of each cluster.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters_), dtype=float64
+            Rows sum to one.
+        """
+        joint = self._log_joint(X)
+        joint = np.exp(joint - joint.max(1, keepdims=True))
+        return np.asarray(joint / joint.sum(1, keepdims=True))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the codes of rows under the clusters' Gaussians.
+
+        Comparable between clusterers with the same latent space only; for searches over others
+        take :func:`sklatent.metrics.clustering_stability`.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows, held out for an honest figure.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
+        return float(np.logaddexp.reduce(self._log_joint(X), axis=1).mean())
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        cluster: int | None = None,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Any:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows, at least one.
+        cluster : int, default=None
+            Draw from this cluster; None draws from all by their shares.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        X : array or DataFrame of shape (n_samples, n_features)
+            Codes drawn from the clusters' Gaussians and decoded, in the container that ``fit``
+            saw.
+
+        Raises
+        ------
+        ValueError
+            If there is no such cluster.
+        """
+        check_is_fitted(self)
+        check_n_samples(n_samples)
+        if cluster is not None and (
+            not isinstance(cluster, Integral) or not 0 <= cluster < self.n_clusters_
+        ):
+            raise ValueError(
+                f"cluster={cluster!r} is none of the clusters 0 to {self.n_clusters_ - 1}."
+            )
+        random = check_random_state(random_state)
+        codes = self.mixture_.draw(int(n_samples), cluster, random)
+        return self._decode(codes)
+
+    @property
+    def cluster_centers_(self) -> Any:
+        """The mean code of each cluster, decoded."""
+        if not hasattr(self, "mixture_"):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return self._decode(self.mixture_.centers())
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.mixture_.means.shape[1])
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say which cells are taken."""
+        tags = super().__sklearn_tags__()
+        inside = None if self.estimator is None else get_tags(self.estimator)
+        tags.input_tags.allow_nan = inside is None or inside.input_tags.allow_nan
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether ``fit`` has been completed."""
+        return hasattr(self, "mixture_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the state, stamped with the version of this library."""
+        return stamp(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a saved clusterer."""
+        super().__setstate__(check_state(type(self).__name__, state))
