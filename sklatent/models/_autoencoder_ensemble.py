@@ -146,7 +146,7 @@ class AutoencoderEnsemble(EncoderMixin, DecoderMixin, BaseLatentModel):
 
     Parameters
     ----------
-    n_components : int or float, default=0.85
+    n_components : int or float, default=0.6
         Width of each member's code. A float takes the fewest principal components that explain
         this share of the variance.
     n_members : int, default=10
@@ -235,7 +235,7 @@ class AutoencoderEnsemble(EncoderMixin, DecoderMixin, BaseLatentModel):
 
     def __init__(
         self,
-        n_components: int | float = 0.85,
+        n_components: int | float = 0.6,
         *,
         n_members: int = 10,
         trim: float = 0.3,

@@ -13,9 +13,6 @@ from sklatent.tasks._anomaly_terms import Neighbours, Tail, shares
 Matrix = NDArray[np.float64]
 Space = Literal["rows", "residual", "joint"]
 
-# Weight of the residual beside the reconstruction in one space for both.
-RESIDUAL_WEIGHT = 2.0
-
 
 @dataclass(frozen=True)
 class Term:
@@ -25,26 +22,29 @@ class Term:
     ----------
     space : {"rows", "residual", "joint"}
         Where the row is looked at: itself, what its reconstruction misses, or the reconstruction
-        and twice what it misses side by side.
+        and what it misses side by side.
+    weight : float
+        Of the term in the score.
     neighbours : Neighbours or None
-        The training rows in that space; None takes the distance from zero.
+        The training rows in that space; None takes the sum of the absolute values.
     tail : Tail
         From distances to minus the logarithm of tail probabilities.
     """
 
     space: Space
+    weight: float
     neighbours: Neighbours | None
     tail: Tail
 
     def surprise(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
-        """Return minus the logarithm of the tail probability of each row."""
-        return self.tail(distances(self.space, self.neighbours, rows, rebuilt))
+        """Return minus the logarithm of the tail probability of each row, times the weight."""
+        return self.weight * self.tail(distances(self.space, self.neighbours, rows, rebuilt))
 
     def columns(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
         """Share the surprise out among the columns of the rows."""
         points = place(self.space, rows, rebuilt)
         own = self.neighbours
-        parts = shares(points**2) if own is None else own.columns(points)
+        parts = shares(np.abs(points)) if own is None else own.columns(points)
         if self.space == "joint":
             parts = parts[:, : rows.shape[1]] + parts[:, rows.shape[1] :]
         return parts * self.surprise(rows, rebuilt)[:, None]
@@ -56,19 +56,20 @@ def place(space: Space, rows: Matrix, rebuilt: Matrix) -> Matrix:
         return rows
     if space == "residual":
         return rows - rebuilt
-    return np.hstack([rebuilt, RESIDUAL_WEIGHT * (rows - rebuilt)])
+    return np.hstack([rebuilt, rows - rebuilt])
 
 
 def distances(space: Space, neighbours: Neighbours | None, rows: Matrix, rebuilt: Matrix) -> Matrix:
     """Return how far out rows are in a space, of shape (n_rows,)."""
     points = place(space, rows, rebuilt)
     if neighbours is None:
-        return np.asarray(np.linalg.norm(points, axis=1))
+        return np.asarray(np.abs(points).sum(1))
     return neighbours.distance(points)
 
 
 def fit_term(
     space: Space,
+    weight: float,
     n_neighbors: int | None,
     *,
     farthest: bool,
@@ -82,8 +83,10 @@ def fit_term(
     ----------
     space : {"rows", "residual", "joint"}
         Of the term.
+    weight : float
+        Of the term in the score.
     n_neighbors : int or None
-        Number of neighbours; None takes the distance from zero.
+        Number of neighbours; None takes the sum of the absolute values.
     farthest : bool
         Whether the farthest of them counts, or their mean.
     rows, rebuilt : ndarray of shape (n_rows, n_columns)
@@ -99,4 +102,4 @@ def fit_term(
     if n_neighbors is not None:
         points = place(space, rows[reference], rebuilt[reference])
         neighbours = Neighbours(points, n_neighbors, farthest)
-    return Term(space, neighbours, Tail.fit(distances(space, neighbours, rows, rebuilt)))
+    return Term(space, weight, neighbours, Tail.fit(distances(space, neighbours, rows, rebuilt)))

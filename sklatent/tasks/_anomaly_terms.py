@@ -10,13 +10,13 @@ from sklearn.neighbors import NearestNeighbors
 
 Matrix = NDArray[np.float64]
 
-# Cells of one block of distances: some megabytes.
-BLOCK_CELLS = 2**21
+# Cells of one block of distances: what the caches of a processor hold.
+BLOCK_CELLS = 2**18
 # Up to here a heap per row is faster than sorting the distances of the row apart.
 FEW_NEIGHBOURS = 32
-# Squared distances below this share of the squared norms have lost their digits in
+# Squared distances below this share of the squared norm of the row have lost their digits in
 # |x|^2 - 2 x.r + |r|^2 and are computed again from the differences.
-CANCELLED = 1e-7
+CANCELLED = 1e-6
 # Squared distances below this share are zero: reconstructions of equal rows differ by rounding.
 ZERO = 1e-16
 # The tail beyond the training rows follows a Pareto law fitted to this share of them.
@@ -48,7 +48,7 @@ class Neighbours:
 
     def distance(self, X: Matrix) -> Matrix:
         """Return the distance of each row, of shape (n_rows,)."""
-        return np.concatenate([self._summary(self._nearest(part)[0]) for part in self._blocks(X)])
+        return np.concatenate([self._distance(part) for part in self._blocks(X)])
 
     def columns(self, X: Matrix) -> Matrix:
         """Return the share that each column has in the distance of each row.
@@ -57,51 +57,60 @@ class Neighbours:
         """
         return np.concatenate([self._shares(part) for part in self._blocks(X)])
 
-    def _shares(self, X: Matrix) -> Matrix:
-        squared, index = self._nearest(X)
-        counts = np.ones(index.shape)
-        counts[:, -1] = squared[:, 0] == 0
-        counts[:, 0] = squared[:, 0] != 0
-        middle = np.einsum("nk,nkj->nj", counts / self.k, self.reference[index])
-        return shares((X - middle) ** 2)
-
     def _blocks(self, X: Matrix) -> list[Matrix]:
-        size = max(1, BLOCK_CELLS // len(self.reference))
+        if self.k <= FEW_NEIGHBOURS:
+            return [X]  # scikit-learn has blocks of its own
+        size = max(1, BLOCK_CELLS // max(self.reference.shape))
         return [X[start : start + size] for start in range(0, len(X), size)]
 
-    def _summary(self, squared: Matrix) -> Matrix:
-        own = squared[:, 0] == 0
+    def _distance(self, X: Matrix) -> Matrix:
+        k = self.k
+        if k <= FEW_NEIGHBOURS:
+            squared = self._few(X)[0]
+        else:
+            squared = np.partition(self._squared(X), k, axis=1)[:, : k + 1]
+        nearer, last = squared[:, :k], squared[:, k]
+        own = nearer.min(1) == 0
         if self.farthest:
-            return np.sqrt(np.where(own, squared[:, self.k], squared[:, self.k - 1]))
-        distance = np.sqrt(squared)
-        total = distance[:, :-1].sum(1) + np.where(own, distance[:, -1], 0.0)
-        return np.asarray(total / self.k)
+            return np.sqrt(np.where(own, last, nearer.max(1)))
+        return np.asarray((np.sqrt(nearer).sum(1) + np.where(own, np.sqrt(last), 0.0)) / k)
 
-    def _nearest(self, X: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
-        """Return the k + 1 smallest squared distances in order, and whose they are."""
+    def _shares(self, X: Matrix) -> Matrix:
         if self.k <= FEW_NEIGHBOURS:
-            search = NearestNeighbors(n_neighbors=self.k + 1, algorithm="brute")
-            index = search.fit(self.reference).kneighbors(X, return_distance=False)
-            squared = ((X[:, None] - self.reference[index]) ** 2).sum(2)
+            squared, index = self._few(X)
         else:
             table = self._squared(X)
-            index = np.argpartition(table, self.k, axis=1)[:, : self.k + 1]
+            index = np.argsort(table, axis=1)[:, : self.k + 1]
             squared = np.take_along_axis(table, index, axis=1)
-        norms = (X**2).sum(1)[:, None] + (self.reference**2).sum(1)[index]
-        squared[squared <= ZERO * norms] = 0.0
+        own = squared[:, 0] == 0
+        counts = np.full(index.shape, 1.0 / self.k)
+        counts[own, 0] = counts[~own, -1] = 0.0
+        middle = np.stack([c @ self.reference[i] for c, i in zip(counts, index, strict=True)])
+        return shares((X - middle) ** 2)
+
+    def _few(self, X: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
+        """Return the k + 1 smallest squared distances in order, and whose they are."""
+        search = NearestNeighbors(n_neighbors=self.k + 1, algorithm="brute").fit(self.reference)
+        index = search.kneighbors(X, return_distance=False)
+        squared = ((X[:, None] - self.reference[index]) ** 2).sum(2)
+        squared[squared <= ZERO * (X**2).sum(1)[:, None]] = 0.0
         order = np.argsort(squared, axis=1, kind="stable")
         return np.take_along_axis(squared, order, axis=1), np.take_along_axis(index, order, axis=1)
 
     def _squared(self, X: Matrix) -> Matrix:
-        norms = (X**2).sum(1)[:, None] + (self.reference**2).sum(1)
-        squared = norms - 2 * (X @ self.reference.T)
-        rows, others = np.nonzero(squared <= CANCELLED * norms)
-        for start in range(0, len(rows), BLOCK_CELLS // 16):
-            i, j = (
-                rows[start : start + BLOCK_CELLS // 16],
-                others[start : start + BLOCK_CELLS // 16],
-            )
-            squared[i, j] = ((X[i] - self.reference[j]) ** 2).sum(1)
+        """Return the squared distance to each reference row, by a product of matrices."""
+        norms, others = (X**2).sum(1)[:, None], (self.reference**2).sum(1)
+        squared = X @ self.reference.T
+        squared *= -2.0
+        squared += norms
+        squared += others
+        lost = squared <= CANCELLED * norms
+        if lost.any():
+            rows, columns = np.nonzero(lost)
+            for start in range(0, len(rows), BLOCK_CELLS):
+                i, j = rows[start : start + BLOCK_CELLS], columns[start : start + BLOCK_CELLS]
+                exact = ((X[i] - self.reference[j]) ** 2).sum(1)
+                squared[i, j] = np.where(exact <= ZERO * norms[i, 0], 0.0, exact)
         return np.asarray(squared)
 
 
