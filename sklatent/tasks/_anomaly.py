@@ -252,7 +252,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             given = self._given(X, None, rows)
             # PCA divides 0 by 0 where all rows are equal
             with np.errstate(divide="ignore", invalid="ignore"):
-                self.estimator_ = _seeded(clone(self.estimator), seed).fit(given)
+                self.estimator_ = _seeded(clone(self.estimator), seed).fit(given, None)
             return
         from sklatent.models._autoencoder_ensemble import AutoencoderEnsemble
 
