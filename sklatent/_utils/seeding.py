@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sklearn.frozen import FrozenEstimator
+
 
 def seeded(estimator: Any, seed: int) -> Any:
     """Seed an estimator and those inside it where they have no seed of their own.
@@ -18,9 +20,16 @@ def seeded(estimator: Any, seed: int) -> Any:
     estimator : estimator instance
         The same.
     """
+    params = {"": estimator, **estimator.get_params()}
+    frozen = tuple(name for name, value in params.items() if isinstance(value, FrozenEstimator))
     names = [
         name
-        for name, value in estimator.get_params().items()
-        if (name == "random_state" or name.endswith("__random_state")) and value is None
+        for name, value in params.items()
+        if f"__{name}".endswith("__random_state") and value is None and not _below(name, frozen)
     ]
     return estimator.set_params(**dict.fromkeys(sorted(names), seed)) if names else estimator
+
+
+def _below(name: str, frozen: tuple[str, ...]) -> bool:
+    """Whether a parameter belongs to an estimator that must stay as it is."""
+    return any(not top or name.startswith(f"{top}__") for top in frozen)

@@ -10,6 +10,7 @@ from sklearn.mixture import GaussianMixture
 
 from sklatent.tasks._cluster_mixture import ClusterMixture, kmeans
 from sklatent.tasks._graph import (
+    Linkage,
     NeighborGraph,
     ascend,
     conductance,
@@ -31,6 +32,8 @@ MICRO_COUNT, MICRO_COUNT_ROWS, COUNTS = 100, 8, 5
 CLEAR, LEAST_DROP = 0.5, 0.7
 # Starts of each way; the best by modularity goes on.
 RESTARTS = 3
+# Of all mergers those that are looked at further.
+ASCENTS = 8
 # Modularity is blind to less than this; within it, k-means of the latent space is preferred.
 BLIND = 1e-3
 # A share of edges between clusters so small that they are islands.
@@ -90,16 +93,18 @@ def graph_candidates(
     name: str, space: Array, graph: NeighborGraph, n_clusters: int, random: np.random.RandomState
 ) -> list[Clustering]:
     """Merge small clusters of a space along the graph, and let modularity rise."""
-    found = []
+    merged: list[Labels] = []
+    linkages: tuple[Linkage, ...] = ("modularity", "average")
     for _ in range(RESTARTS):
         for factor in MICRO:
             n_micro = min(factor * n_clusters, len(space) // MICRO_ROWS)
             micro = kmeans(space, max(n_micro, n_clusters), random)
-            for linkage in ("modularity", "average"):
+            for linkage in linkages:
                 for weights in (graph.plain, graph.mutual):
-                    merged, _ = merge(weights, micro, n_clusters, linkage)
-                    found.append(_risen(name, graph, merged, random))
-    return found
+                    merged.append(merge(weights, micro, n_clusters, linkage)[0])
+    # the ascent is what costs
+    merged.sort(key=lambda labels: -modularity(graph.mutual, labels))
+    return [_risen(name, graph, labels, random) for labels in merged[:ASCENTS]]
 
 
 def kmeans_candidates(

@@ -240,8 +240,8 @@ class LatentClusterer(
         ranges = ranges[ranges > 0]
         if not len(ranges):
             return True
-        low, high = np.quantile(ranges, [0.25, 0.75])
-        return bool(high > ONE_UNIT * low)
+        low, high = np.quantile(np.log(ranges), [0.25, 0.75])
+        return bool(high - low > np.log(ONE_UNIT))
 
     def _fit_in_given_space(
         self, X: Any, rows: Rows | MixedRows, random: np.random.RandomState
@@ -256,7 +256,7 @@ class LatentClusterer(
         # one that was fitted to a frame is asked with frames
         self._takes_arrays = not hasattr(estimator, "feature_names_in_")
         with np.errstate(divide="ignore", invalid="ignore"):  # PCA of equal rows
-            self.estimator_ = seeded(clone(estimator), seed).fit(self._given(X, rows))
+            self.estimator_ = seeded(clone(estimator), seed).fit(self._given(X, rows), None)
         codes = self._codes(X, rows)[graph_rows(len(rows))].astype(np.float64)
         graph = neighbor_graph(codes, self.n_neighbors)
         k = self._count(graph, codes, random)
