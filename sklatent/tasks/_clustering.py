@@ -101,8 +101,8 @@ class LatentClusterer(
         The fitted latent space.
     mixture_ : ClusterMixture
         The Gaussians of the clusters in the latent space.
-    method_ : {"gmm", "latent-gmm", "latent-kmeans", "latent-merge", "merge"}
-        What was chosen; "gmm" and "merge" without a network.
+    method_ : {"gmm", "kmeans", "merge", "latent-gmm", "latent-kmeans", "latent-merge"}
+        What was chosen: the first three without a network.
     modularity_ : dict of str to float
         The best modularity of each way that was tried, on the graph of mutual neighbours.
     standardize_ : bool
@@ -277,11 +277,7 @@ class LatentClusterer(
         small = len(matrix) < SMALL_ROWS and matrix.shape[1] <= SMALL_COLUMNS
         if small or k == 1:
             self.estimator_ = linear
-            found = gmm_candidate("gmm", codes, graph, k, random)
-            if self.method == "auto" and plain:
-                self._remember([found, *plain])
-                return islands_or(found, best_of(plain), graph), codes
-            return self._choose(plain or [found]), codes
+            return self._choose_on_small(codes, plain, graph, k, random), codes
         network = self._network(some.values, int(random.randint(2**31 - 1)))
         latent = np.asarray(network.transform(some.values), dtype=np.float64)
         chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
@@ -291,8 +287,24 @@ class LatentClusterer(
         self.estimator_ = network
         return chosen, latent
 
+    def _choose_on_small(
+        self,
+        codes: Matrix,
+        plain: list[Clustering],
+        graph: NeighborGraph,
+        k: int,
+        random: np.random.RandomState,
+    ) -> Clustering:
+        """Choose where neighbourhoods are as large as clusters."""
+        if plain and self.method == "merge":
+            return self._choose(plain)
+        if self.method == "kmeans" and k > 1:
+            return self._choose(kmeans_candidates("kmeans", codes, graph, k, random))
+        gaussians = gmm_candidate("gmm", codes, graph, k, random)
+        self._remember([gaussians, *plain])
+        return islands_or(gaussians, best_of(plain), graph) if plain else gaussians
+
     def _count(self, graph: NeighborGraph, X: Matrix, random: np.random.RandomState) -> int:
-        # a few rows tell whether there are enough that differ
         n_distinct = len(np.unique(X, axis=0))
         if self.n_clusters == "auto":
             return min(find_n_clusters(graph, self.max_clusters, random), n_distinct)

@@ -50,6 +50,7 @@ def test_blobs_are_found_in_every_way(estimator: Any, method: Any) -> None:
         X = (X[:, :1] - X[:, 1:]) * [1.0, 0.5]  # the three still differ on one axis
     model = LatentClusterer(3, estimator=estimator, method=method, random_state=0).fit(X)
     assert adjusted_rand_score(y, model.labels_) > 0.95
+    assert method == "auto" or model.method_.endswith(method)
     new, truth = blobs(60, seed=1)
     if not isinstance(estimator, PCA):
         assert adjusted_rand_score(truth, model.predict(new)) > 0.95
