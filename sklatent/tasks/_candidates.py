@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -27,7 +28,9 @@ Labels = NDArray[np.intp]
 MICRO = (8, 16)
 MICRO_ROWS = 5
 # Small clusters from which the number of clusters is read, and how often that is done.
-MICRO_COUNT, MICRO_COUNT_ROWS, COUNTS = 100, 8, 5
+MICRO_COUNT, MICRO_COUNT_ROWS, COUNTS = 100, 8, 12
+# Where none is clear: rows and principal components in which Gaussians are counted.
+BIC_ROWS, BIC_WIDTH = 2000, 10
 # Share of the largest drop, and drop, at which a number of clusters is clear.
 CLEAR, LEAST_DROP = 0.5, 0.7
 # Starts of each way; the best by modularity goes on.
@@ -142,7 +145,8 @@ def find_n_clusters(graph: NeighborGraph, most: int, random: np.random.RandomSta
     """Read the number of clusters off the graph.
 
     The largest number at which merging stops to be easy clearly: clusters may lie in groups,
-    which show by a larger drop at a smaller number.
+    which show by a larger drop at a smaller number. Where no number is clear, clusters overlap:
+    the number of Gaussians that BIC prefers, which may be one.
     """
     n_micro = min(MICRO_COUNT, len(graph.space) // MICRO_COUNT_ROWS)
     most = min(most, n_micro - 1)
@@ -153,4 +157,22 @@ def find_n_clusters(graph: NeighborGraph, most: int, random: np.random.RandomSta
     ]
     drops = np.mean(looks, axis=0)
     clear = np.flatnonzero(drops >= max(CLEAR * drops.max(), LEAST_DROP))
-    return int(clear[-1]) if len(clear) else int(max(2, drops.argmax()))
+    return int(clear[-1]) if len(clear) else _by_bic(graph.space, most, random)
+
+
+def _by_bic(space: Array, most: int, random: np.random.RandomState) -> int:
+    """Count Gaussians where clusters overlap: the first low of the Bayesian criterion."""
+    some = space[np.sort(random.permutation(len(space))[:BIC_ROWS])]
+    codes = PCA(min(BIC_WIDTH, *some.shape), random_state=0).fit_transform(some)
+    floor = 1e-3 * float(codes.var(0).mean())
+    best, lowest = 1, np.inf
+    for k in range(1, min(most, len(some) // MICRO_COUNT_ROWS) + 1):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = GaussianMixture(k, n_init=2, reg_covar=floor, random_state=0).fit(codes)
+        bic = float(fitted.bic(codes))
+        if bic < lowest:
+            best, lowest = k, bic
+        elif k > best + 2:
+            break
+    return best

@@ -64,8 +64,8 @@ class LatentClusterer(
     ----------
     n_clusters : int or "auto", default=8
         Number of clusters. "auto" looks for the number, up to ``max_clusters``, at which merging
-        small clusters along the graph of neighbours stops to be easy. Fewer are found where fewer
-        rows differ.
+        small clusters along the graph of neighbours stops to be easy, and where none is clear for
+        the number of Gaussians that BIC prefers. Fewer are found where fewer rows differ.
     estimator : transformer with ``inverse_transform`` or None, default=None
         The latent space: :class:`~sklearn.decomposition.PCA`,
         :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
@@ -306,9 +306,11 @@ class LatentClusterer(
 
     def _count(self, graph: NeighborGraph, X: Matrix, random: np.random.RandomState) -> int:
         n_distinct = len(np.unique(X, axis=0))
-        if self.n_clusters == "auto":
-            return min(find_n_clusters(graph, self.max_clusters, random), n_distinct)
-        return min(int(self.n_clusters), n_distinct)
+        if self.n_clusters != "auto":
+            return min(int(self.n_clusters), n_distinct)
+        if n_distinct == 1:
+            return 1
+        return min(find_n_clusters(graph, self.max_clusters, random), n_distinct)
 
     def _principal(self, values: NDArray[Any]) -> Any:
         width = min(MAX_PRINCIPAL, *values.shape)

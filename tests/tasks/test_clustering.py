@@ -132,6 +132,13 @@ def test_number_of_clusters_is_found(make: Any, k: int) -> None:
     assert LatentClusterer("auto", random_state=0).fit(make(400)[0]).n_clusters_ == k
 
 
+def test_rows_without_clusters_are_one() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    model = LatentClusterer("auto", random_state=0).fit(X)
+    assert model.n_clusters_ == 1
+    assert model.sample(3, cluster=0, random_state=0).shape == (3, 4)
+
+
 def test_columns_in_one_unit_keep_their_proportions() -> None:
     X, _ = blobs()
     assert not LatentClusterer(3, random_state=0).fit(X).standardize_
