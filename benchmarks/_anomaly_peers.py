@@ -1,6 +1,7 @@
 """Detectors to compare with: scores of new rows, higher for anomalies, on standardized columns."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,7 +11,18 @@ from scipy.stats import skew
 
 Matrix = NDArray[np.float64]
 Score = Callable[[Matrix], Matrix]
-CLASSICS = ("iforest", "lof", "ocsvm", "knn_mean5", "knn_wide", "ecod", "copod", "gmm")
+CLASSICS = (
+    "iforest",
+    "lof",
+    "ocsvm",
+    "knn_mean5",
+    "knn_wide",
+    "knn_mean5_l1",
+    "knn_wide_l1",
+    "ecod",
+    "copod",
+    "gmm",
+)
 PYOD = {
     "pyod_knn": ("knn", "KNN"),
     "pyod_ae": ("auto_encoder", "AutoEncoder"),
@@ -35,6 +47,8 @@ def fit_peer(name: str, X: Matrix, seed: int) -> Score:
         "ocsvm": _fit_ocsvm,
         "knn_mean5": _fit_knn_mean,
         "knn_wide": _fit_knn_wide,
+        "knn_mean5_l1": partial(_fit_knn_mean, metric="manhattan"),
+        "knn_wide_l1": partial(_fit_knn_wide, metric="manhattan"),
         "ecod": _fit_ecod,
         "copod": _fit_copod,
         "gmm": _fit_gmm,
@@ -68,19 +82,19 @@ def _fit_ocsvm(X: Matrix, seed: int) -> Score:
     return lambda rows: -model.score_samples(rows)
 
 
-def _fit_knn_mean(X: Matrix, seed: int) -> Score:
-    return _neighbours(X, FEWEST_NEIGHBOURS, lambda distance: distance.mean(1))
+def _fit_knn_mean(X: Matrix, seed: int, metric: str = "euclidean") -> Score:
+    return _neighbours(X, FEWEST_NEIGHBOURS, lambda distance: distance.mean(1), metric)
 
 
-def _fit_knn_wide(X: Matrix, seed: int) -> Score:
+def _fit_knn_wide(X: Matrix, seed: int, metric: str = "euclidean") -> Score:
     k = max(FEWEST_NEIGHBOURS, round(0.1 * len(X)))
-    return _neighbours(X, k, lambda distance: distance[:, -1])
+    return _neighbours(X, k, lambda distance: distance[:, -1], metric)
 
 
-def _neighbours(X: Matrix, k: int, summary: Callable[[Matrix], Matrix]) -> Score:
+def _neighbours(X: Matrix, k: int, summary: Callable[[Matrix], Matrix], metric: str) -> Score:
     from sklearn.neighbors import NearestNeighbors
 
-    model = NearestNeighbors(n_neighbors=min(k, len(X) - 1)).fit(X)
+    model = NearestNeighbors(n_neighbors=min(k, len(X) - 1), metric=metric).fit(X)
     # without rows: those of the fit, none its own neighbour
     return lambda rows: summary(model.kneighbors(None if rows is X else rows)[0])
 

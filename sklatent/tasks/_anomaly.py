@@ -31,7 +31,7 @@ Matrix = NDArray[np.float64]
 # Rows whose scores the threshold and the tail probabilities are learned from, at most.
 MAX_CALIBRATION = 20_000
 # Reference rows by default: wide neighbourhoods look the same in a sample of the rows.
-MAX_REFERENCE = {False: 1000, True: 2000}
+MAX_REFERENCE = {False: 500, True: 2000}
 # Neighbours by default: a share of the rows where outliers may lie in groups, else a few.
 WIDE, FEW, LEAST = 0.1, 5, 5
 # Share of the training rows beyond the threshold of contamination="auto".
@@ -41,7 +41,7 @@ CHUNK_ROWS = 8192
 TRIM = 0.3
 # The terms of the score by ``novelty``, and their weights.
 SPACES: dict[bool, dict[Space, float]] = {
-    False: {"residual": 1 / 3, "rows": 2 / 3},
+    False: {"residual": 0.2, "rows": 0.8},
     True: {"joint": 1.0},
 }
 
@@ -75,7 +75,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         there are. "auto" is a tenth of them (five at least), or five with ``novelty=True``.
     max_samples : int or "auto", default="auto"
         Number of training rows kept as reference; drawn at random where there are more. "auto"
-        is 1,000, or 2,000 with ``novelty=True``.
+        is 500, or 2,000 with ``novelty=True``.
     n_estimators : int, default=10
         Number of autoencoders in the ensemble, where ``estimator=None``.
     max_steps : int or "auto", default="auto"
@@ -113,11 +113,11 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     Notes
     -----
     With ``novelty=False`` the score is the mean of two logarithms, that of the distance to the k-th
-    neighbour with twice the weight of that of the absolute error of the reconstruction. With
+    neighbour with four times the weight of that of the error of the reconstruction. With
     ``novelty=True`` it is that of the mean distance to the k neighbours, among reconstructions and
-    their errors side by side. One neighbour at distance zero does
-    not count: a training row has the same score as a new row that equals it, so that
-    ``fit_predict(X)`` equals ``fit(X).predict(X)``. Beyond the farthest training row the tail
+    their errors side by side. Distances and errors are sums of absolute values. One neighbour at
+    distance zero does not count: a training row has the same score as a new row that equals it, so
+    that ``fit_predict(X)`` equals ``fit(X).predict(X)``. Beyond the farthest training row the tail
     probability follows a Pareto law.
 
     Columns that were constant in ``fit`` are compared in their own units. A missing cell is taken
@@ -140,7 +140,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     >>> X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))
     >>> X += 0.1 * rng.normal(size=X.shape)
     >>> X[7, 1] += 6.0
-    >>> detector = LatentAnomalyDetector(contamination=0.01, random_state=0).fit(X)
+    >>> detector = LatentAnomalyDetector(contamination=0.02, random_state=0).fit(X)
     >>> detector.predict(X[:8])
     array([ 1,  1,  1,  1,  1,  1,  1, -1])
     >>> int(detector.explain(X[7:8])[0].argmin())

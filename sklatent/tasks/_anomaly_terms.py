@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 Matrix = NDArray[np.float64]
@@ -14,11 +15,8 @@ Matrix = NDArray[np.float64]
 BLOCK_CELLS = 2**18
 # Up to here a heap per row is faster than sorting the distances of the row apart.
 FEW_NEIGHBOURS = 32
-# Squared distances below this share of the squared norm of the row have lost their digits in
-# |x|^2 - 2 x.r + |r|^2 and are computed again from the differences.
-CANCELLED = 1e-6
-# Squared distances below this share are zero: reconstructions of equal rows differ by rounding.
-ZERO = 1e-16
+# Distances below this share of the norm are zero: reconstructions of equal rows differ by rounding.
+ZERO = 1e-8
 # The tail beyond the training rows follows a Pareto law fitted to this share of them.
 TAIL_SHARE = 0.1
 # Bounds of its exponent: ties would make it 0, an outlier among ten rows larger than any law.
@@ -27,8 +25,9 @@ TAIL_EXPONENT = (0.02, 10.0)
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Distance of rows to their nearest reference rows.
+    """Distance of rows to their nearest reference rows: the sum of absolute differences.
 
+    A single column counts for less than in a sum of squares, and each has a share that is its own.
     One neighbour at distance zero does not count, so that a reference row has the same distance
     as a new row that equals it.
 
@@ -53,7 +52,7 @@ class Neighbours:
     def columns(self, X: Matrix) -> Matrix:
         """Return the share that each column has in the distance of each row.
 
-        Shares of the squared way to the mean of the neighbours, of shape (n_rows, n_columns).
+        Shares of the way to the mean of the neighbours, of shape (n_rows, n_columns).
         """
         return np.concatenate([self._shares(part) for part in self._blocks(X)])
 
@@ -66,52 +65,39 @@ class Neighbours:
     def _distance(self, X: Matrix) -> Matrix:
         k = self.k
         if k <= FEW_NEIGHBOURS:
-            squared = self._few(X)[0]
+            nearest = self._few(X)[0]
         else:
-            squared = np.partition(self._squared(X), k, axis=1)[:, : k + 1]
-        nearer, last = squared[:, :k], squared[:, k]
-        own = nearer.min(1) == 0
+            table = cdist(X, self.reference, "cityblock")
+            nearest = np.partition(table, k, axis=1)[:, : k + 1]
+        nearer, last = nearest[:, :k], nearest[:, k]
+        own = self._are_zero(nearer.min(1), X)
         if self.farthest:
-            return np.sqrt(np.where(own, last, nearer.max(1)))
-        return np.asarray((np.sqrt(nearer).sum(1) + np.where(own, np.sqrt(last), 0.0)) / k)
+            return np.asarray(np.where(own, last, nearer.max(1)))
+        return np.asarray((nearer.sum(1) + np.where(own, last - nearer.min(1), 0.0)) / k)
 
     def _shares(self, X: Matrix) -> Matrix:
         if self.k <= FEW_NEIGHBOURS:
-            squared, index = self._few(X)
+            nearest, index = self._few(X)
         else:
-            table = self._squared(X)
-            index = np.argsort(table, axis=1)[:, : self.k + 1]
-            squared = np.take_along_axis(table, index, axis=1)
-        own = squared[:, 0] == 0
+            table = cdist(X, self.reference, "cityblock")
+            index = np.argsort(table, axis=1, kind="stable")[:, : self.k + 1]
+            nearest = np.take_along_axis(table, index, axis=1)
+        own = self._are_zero(nearest[:, 0], X)
         counts = np.full(index.shape, 1.0 / self.k)
         counts[own, 0] = counts[~own, -1] = 0.0
         middle = np.stack([c @ self.reference[i] for c, i in zip(counts, index, strict=True)])
-        return shares((X - middle) ** 2)
+        return shares(np.abs(X - middle))
 
     def _few(self, X: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
-        """Return the k + 1 smallest squared distances in order, and whose they are."""
-        search = NearestNeighbors(n_neighbors=self.k + 1, algorithm="brute").fit(self.reference)
-        index = search.kneighbors(X, return_distance=False)
-        squared = ((X[:, None] - self.reference[index]) ** 2).sum(2)
-        squared[squared <= ZERO * (X**2).sum(1)[:, None]] = 0.0
-        order = np.argsort(squared, axis=1, kind="stable")
-        return np.take_along_axis(squared, order, axis=1), np.take_along_axis(index, order, axis=1)
+        """Return the k + 1 smallest distances in order, and whose they are."""
+        search = NearestNeighbors(
+            n_neighbors=self.k + 1, algorithm="brute", metric="manhattan"
+        ).fit(self.reference)
+        distance, index = search.kneighbors(X)
+        return distance, index
 
-    def _squared(self, X: Matrix) -> Matrix:
-        """Return the squared distance to each reference row, by a product of matrices."""
-        norms, others = (X**2).sum(1)[:, None], (self.reference**2).sum(1)
-        squared = X @ self.reference.T
-        squared *= -2.0
-        squared += norms
-        squared += others
-        lost = squared <= CANCELLED * norms
-        if lost.any():
-            rows, columns = np.nonzero(lost)
-            for start in range(0, len(rows), BLOCK_CELLS):
-                i, j = rows[start : start + BLOCK_CELLS], columns[start : start + BLOCK_CELLS]
-                exact = ((X[i] - self.reference[j]) ** 2).sum(1)
-                squared[i, j] = np.where(exact <= ZERO * norms[i, 0], 0.0, exact)
-        return np.asarray(squared)
+    def _are_zero(self, distance: Matrix, X: Matrix) -> NDArray[np.bool_]:
+        return np.asarray(distance <= ZERO * np.abs(X).sum(1))
 
 
 @dataclass(frozen=True)
@@ -159,8 +145,8 @@ class Tail:
         return np.asarray(inside + beyond / self.exponent)
 
 
-def shares(squares: Matrix) -> Matrix:
+def shares(parts: Matrix) -> Matrix:
     """Divide rows by their sums; a row of zeros is shared out evenly."""
-    largest = squares.max(1, keepdims=True)
-    scaled = np.divide(squares, largest, out=np.ones_like(squares), where=largest > 0)
+    largest = parts.max(1, keepdims=True)
+    scaled = np.divide(parts, largest, out=np.ones_like(parts), where=largest > 0)
     return np.asarray(scaled / scaled.sum(1, keepdims=True))

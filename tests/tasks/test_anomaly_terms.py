@@ -18,7 +18,7 @@ NEW = RNG.normal(size=(30, 4))
 @pytest.mark.parametrize("k", [1, 5, 40, 119])
 def test_distance_to_neighbours(k: int, farthest: bool, shift: float) -> None:
     search = Neighbours(REFERENCE + shift, k, farthest)
-    distances = np.sort(cdist(NEW, REFERENCE), axis=1)[:, :k]
+    distances = np.sort(cdist(NEW, REFERENCE, "cityblock"), axis=1)[:, :k]
     expected = distances[:, -1] if farthest else distances.mean(1)
     np.testing.assert_allclose(search.distance(NEW + shift), expected, rtol=1e-6 if shift else 1e-9)
 
@@ -28,7 +28,7 @@ def test_distance_to_neighbours(k: int, farthest: bool, shift: float) -> None:
 def test_one_neighbour_at_distance_zero_does_not_count(k: int, shift: float) -> None:
     twice = np.vstack([REFERENCE, REFERENCE[:10]]) + shift
     search = Neighbours(twice, k, farthest=False)
-    apart = cdist(REFERENCE, np.vstack([REFERENCE, REFERENCE[:10]]))
+    apart = cdist(REFERENCE, np.vstack([REFERENCE, REFERENCE[:10]]), "cityblock")
     expected = np.sort(apart, axis=1)[:, 1 : k + 1].mean(1)
     np.testing.assert_allclose(search.distance(REFERENCE + shift), expected, rtol=1e-5)
 
