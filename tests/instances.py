@@ -38,17 +38,20 @@ HOLDING: dict[str, list[dict[str, Any]]] = {
         {"estimator": PCA(1), "random_state": 0},
         {"estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20), "random_state": 0},
     ],
+    # the default tries all methods, the others one each
     "LatentClusterer": [
         {"n_clusters": 2, "random_state": 0},
-        {"n_clusters": 2, "estimator": PCA(1), "random_state": 0},
+        {"n_clusters": 2, "estimator": PCA(1), "method": "gmm", "random_state": 0},
         {
             "n_clusters": 2,
             "estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20),
+            "method": "kmeans",
             "random_state": 0,
         },
         {
             "n_clusters": 2,
             "estimator": NeighborEmbedding(1, hidden_layer_sizes=(8,), max_steps=5),
+            "method": "merge",
             "random_state": 0,
         },
     ],

@@ -34,6 +34,7 @@ from sklatent.tasks._candidates import (
     kmeans_candidates,
 )
 from sklatent.tasks._cluster_mixture import ClusterMixture
+from sklatent.tasks._distance_view import DistanceView
 from sklatent.tasks._graph import NeighborGraph, neighbor_graph
 
 Matrix = NDArray[np.float64]
@@ -44,6 +45,9 @@ SMALL_ROWS, SMALL_COLUMNS = 1000, 30
 MAX_PRINCIPAL = 30
 # Ranges of columns in one unit lie within this factor of one another, between the quartiles.
 ONE_UNIT = 3.0
+# What a level of a category counts in the graph of a mixed table: less than a number, since two
+# rows of different levels differ in two columns.
+LEVEL = 0.5**0.5
 DRAW_ROWS = 10_000
 
 
@@ -71,7 +75,8 @@ class LatentClusterer(
         :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
         fitted; one that is fitted already goes in as :class:`~sklearn.frozen.FrozenEstimator`.
         None chooses as described above; tables of words, categories and missing cells are then
-        encoded by an :class:`~sklatent.AutoencoderTransformer`.
+        encoded by an :class:`~sklatent.AutoencoderTransformer`, and their graph joins rows that
+        are alike column by column.
     method : {"auto", "gmm", "kmeans", "merge"}, default="auto"
         How codes are clustered: by one Gaussian for each cluster, by k-means, or by merging small
         clusters along the graph of neighbours; the latter two let modularity rise at the end.
@@ -102,7 +107,7 @@ class LatentClusterer(
     mixture_ : ClusterMixture
         The Gaussians of the clusters in the latent space.
     method_ : {"gmm", "kmeans", "merge", "latent-gmm", "latent-kmeans", "latent-merge"}
-        What was chosen: the first three without a network.
+        What was chosen: the first three without a network (which encodes mixed tables even so).
     modularity_ : dict of str to float
         The best modularity of each way that was tried, on the graph of mutual neighbours.
     standardize_ : bool
@@ -258,9 +263,20 @@ class LatentClusterer(
         with np.errstate(divide="ignore", invalid="ignore"):  # PCA of equal rows
             self.estimator_ = seeded(clone(estimator), seed).fit(self._given(X, rows), None)
         codes = self._codes(X, rows)[graph_rows(len(rows))].astype(np.float64)
-        graph = neighbor_graph(codes, self.n_neighbors)
-        k = self._count(graph, codes, random)
-        return self._choose(self._latent_candidates(codes, graph, k, random)), codes
+        # columns as they are tell more of a mixed table than the codes that the network found
+        space = codes if self.estimator is not None else self._comparable(rows)
+        graph = neighbor_graph(space, self.n_neighbors)
+        k = self._count(graph, space, random)
+        plain = (
+            [] if self.estimator is not None else self._plain_candidates(codes, graph, k, random)
+        )
+        return self._choose([*plain, *self._latent_candidates(codes, graph, k, random)]), codes
+
+    def _comparable(self, rows: Rows | MixedRows) -> Matrix:
+        """Give rows of a mixed table as a matrix for distances."""
+        some = rows.take(graph_rows(len(rows)))
+        view = DistanceView.fit(self.table_, some)
+        return view.matrix(self.table_, some) * np.where(view.are_levels, LEVEL, 1.0)
 
     def _fit_in_own_space(
         self, rows: Rows, random: np.random.RandomState

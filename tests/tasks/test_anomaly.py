@@ -212,6 +212,17 @@ def test_pipeline_inside_and_frozen_model() -> None:
     np.testing.assert_allclose(frozen.score_samples(SPOILED), fitted.score_samples(SPOILED))
 
 
+def test_frozen_model_without_a_seed_keeps_its_parameters() -> None:
+    """FrozenEstimator refuses ``set_params`` of what it holds."""
+    inside = PCA(2).fit(SHEET)
+    model = detector(estimator=make_pipeline(FrozenEstimator(inside), StandardScaler())).fit(SHEET)
+    assert model.estimator_[0].estimator.random_state is None
+    latent = AutoencoderTransformer(2, max_steps=5).fit(SHEET)
+    again = [detector(estimator=FrozenEstimator(latent)).fit(SHEET) for _ in range(2)]
+    assert latent.random_state is None
+    assert np.array_equal(*(one.score_samples(SPOILED) for one in again))
+
+
 def test_frozen_model_of_a_frame_is_asked_with_frames() -> None:
     frame = pd.DataFrame(SHEET, columns=list("abcdef"))
     latent = AutoencoderTransformer(2, max_steps=5, random_state=0).fit(frame)
@@ -251,6 +262,15 @@ def test_neighbours_shrink_to_the_rows() -> None:
     assert detector(n_neighbors=1000, max_steps=2).fit(SHEET[:10]).n_neighbors_ == 9
     assert detector(n_neighbors=0.5, max_steps=2).fit(SHEET[:10]).n_neighbors_ == 5
     assert detector(max_samples=40, max_steps=2).fit(SHEET).n_neighbors_ == 5
+
+
+def test_many_rows_take_fewer_reference_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sklatent.tasks._anomaly.MANY_ROWS", 399)
+    monkeypatch.setattr("sklatent.tasks._anomaly.REFERENCE_OF_MANY", 50)
+    model = detector(novelty=True, max_steps=2)
+    assert model.fit(SHEET).n_neighbors_ == 3
+    assert len(model._terms[0].neighbours.reference) == 50
+    assert model.fit(SHEET[:399]).n_neighbors_ == 5
 
 
 def test_search_over_nested_parameters_without_labels() -> None:

@@ -182,6 +182,18 @@ def test_mixed_tables() -> None:
     assert len(model.cluster_centers_) == model.n_clusters_
 
 
+def test_mixed_table_with_the_default_finds_the_same_clusters_with_any_seed() -> None:
+    X, y = make_blobs(150, n_features=4, cluster_std=1.5, random_state=0)
+    words = np.array(["low", "middle", "high"])[
+        np.digitize(X[:, 0], np.quantile(X[:, 0], [0.3, 0.7]))
+    ]
+    table = pd.DataFrame(X[:, 1:], columns=list("bcd")).assign(a=words)
+    table.loc[::9, "b"] = np.nan
+    for seed in range(3):
+        model = LatentClusterer(3, random_state=seed).fit(table)
+        assert adjusted_rand_score(y, model.labels_) > 0.7
+
+
 @pytest.mark.parametrize("n_rows", [8, 10])
 def test_few_rows(n_rows: int) -> None:
     X = np.random.default_rng(0).normal(size=(n_rows, 3))

@@ -1,4 +1,4 @@
-"""Rows of any table as a matrix in which Euclidean distances mean something."""
+"""Rows of any table as a matrix in which distances mean something."""
 
 from __future__ import annotations
 
@@ -91,6 +91,13 @@ class DistanceView:
     def owners(self) -> NDArray[np.intp]:
         """The column of the table to which each column of the matrix belongs."""
         return np.repeat([b.column for b in self.blocks], [b.width for b in self.blocks])
+
+    @property
+    def are_levels(self) -> NDArray[np.bool_]:
+        """Which columns of the matrix are levels of categories."""
+        return np.repeat(
+            [b.levels is not None for b in self.blocks], [b.width for b in self.blocks]
+        )
 
     def matrix(self, table: TabularEncoder, rows: Rows | MixedRows) -> Matrix:
         """Return the matrix of validated rows, of shape (n_rows, sum of widths)."""
