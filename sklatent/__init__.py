@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sklatent import datasets as datasets
+    from sklatent import geometry as geometry
     from sklatent import metrics as metrics
     from sklatent import plotting as plotting
     from sklatent.models import AutoencoderTransformer, NeighborEmbedding, VAETransformer
@@ -34,7 +35,7 @@ _HOMES = {
     "TabularEncoder": "sklatent.tabular",
     "VAETransformer": "sklatent.models",
 }
-_MODULES = {"datasets", "metrics", "plotting"}  # their names are public inside them
+_MODULES = {"datasets", "geometry", "metrics", "plotting"}  # their names are public inside them
 
 
 def __getattr__(name: str) -> Any:

@@ -31,9 +31,9 @@ LAYERS: dict[str, set[str]] = {
     "base": {"_utils", "tabular", "nn", "_training"},
     "models": {"_utils", "tabular", "nn", "_training", "base"},
     "tasks": {"_utils", "tabular"},
-    "geometry": {"_utils"},
+    "geometry": {"_utils", "tabular", "metrics"},
     "metrics": {"_utils", "tabular"},
-    "plotting": {"_utils", "tabular", "metrics"},
+    "plotting": {"_utils", "tabular", "metrics", "geometry"},
     "datasets": {"_utils"},
 }
 # The same inside functions: tasks construct models by name, without loading torch on import.

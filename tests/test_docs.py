@@ -20,6 +20,7 @@ import sklatent.base
 
 DOCS = Path(sklatent.__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("user_guide/*.rst"))
+MODULES = ("datasets", "geometry", "metrics", "plotting")
 QUICK = {"hidden_layer_sizes": (8,), "max_steps": 10, "early_stopping": False, "device": "cpu"}
 
 
@@ -99,6 +100,6 @@ def test_every_public_name_has_an_api_page() -> None:
         and value.__module__ == "sklatent.base"
         and not name.startswith("_")
     ]
-    towers = [getattr(sklatent, module) for module in ("datasets", "metrics", "plotting")]
+    towers = [getattr(sklatent, module) for module in MODULES]
     inside = [name for tower in towers for name in tower.__all__]
     assert sorted({*sklatent.__all__, *base, *inside} - set(listed)) == []

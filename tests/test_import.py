@@ -14,7 +14,7 @@ import sklatent
 
 HEAVY = ("matplotlib", "pandas", "polars", "skorch", "torch")
 WITHOUT_TORCH = {"LatentAnomalyDetector", "LatentClusterer", "TabularEncoder"}
-SIDE_TOWERS = ("datasets", "metrics", "plotting")
+SIDE_TOWERS = ("datasets", "geometry", "metrics", "plotting")
 
 
 def loaded_after(code: str) -> set[str]:

@@ -1,19 +1,34 @@
-"""Side tower on tables: reports about synthetic rows and imputed cells, with floor and ceiling."""
+"""Side tower on tables: reports on synthetic rows, imputed cells and latent spaces."""
 
+from sklatent.metrics._dci import DCIScores, dci_score
+from sklatent.metrics._disentanglement import factorvae_score, mig_score, sap_score
 from sklatent.metrics._figures import Figure
 from sklatent.metrics._imputation import ImputationReport, imputation_report
+from sklatent.metrics._latent_report import LatentReport, latent_report
+from sklatent.metrics._neighborhoods import NeighborhoodScores, neighborhood_scores
 from sklatent.metrics._pseudo_anomalies import make_pseudo_anomalies, pseudo_anomaly_score
+from sklatent.metrics._reconstruction import reconstruction_errors
 from sklatent.metrics._stability import clustering_stability
 from sklatent.metrics._synthetic import synthetic_report
 from sklatent.metrics._synthetic_report import SyntheticReport
 
 __all__ = [
+    "DCIScores",
     "Figure",
     "ImputationReport",
+    "LatentReport",
+    "NeighborhoodScores",
     "SyntheticReport",
     "clustering_stability",
+    "dci_score",
+    "factorvae_score",
     "imputation_report",
+    "latent_report",
     "make_pseudo_anomalies",
+    "mig_score",
+    "neighborhood_scores",
     "pseudo_anomaly_score",
+    "reconstruction_errors",
+    "sap_score",
     "synthetic_report",
 ]

@@ -4,6 +4,7 @@ from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._frames import FrameSchema, with_index_of
 from sklatent.tabular._known import fill_missing, limits_of, obeying
+from sklatent.tabular._like import rows_like
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "fill_missing",
     "limits_of",
     "obeying",
+    "rows_like",
     "with_index_of",
 ]

@@ -1,0 +1,91 @@
+"""Fitted transformers with a way back, seen through their public verbs."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+Codes = NDArray[np.floating[Any]]
+
+
+def check_latent_model(model: Any) -> None:
+    """Refuse what cannot encode and decode rows.
+
+    Parameters
+    ----------
+    model : object
+        A fitted transformer with ``inverse_transform``, or a pipeline of such.
+
+    Raises
+    ------
+    TypeError
+        If it has no ``transform`` or no ``inverse_transform``.
+    NotFittedError
+        If it is not fitted.
+    """
+    missing = [verb for verb in ("transform", "inverse_transform") if not hasattr(model, verb)]
+    if missing:
+        raise TypeError(
+            f"{type(model).__name__} has no {' and no '.join(missing)}: give a fitted transformer "
+            "that has both, for instance an AutoencoderTransformer or a PCA."
+        )
+    check_is_fitted(model)
+
+
+def as_rows(X: Any) -> Any:
+    """Take a plain vector as one row; everything else stays as it is."""
+    if isinstance(X, np.ndarray | list | tuple) and np.ndim(np.asarray(X, dtype=object)) == 1:
+        return np.asarray(X).reshape(1, -1)
+    return X
+
+
+def encode(model: Any, X: Any) -> Codes:
+    """Encode rows by a fitted model.
+
+    Parameters
+    ----------
+    model : transformer
+        Checked by :func:`check_latent_model`.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components)
+        float64, or float32 where the model answers so.
+    """
+    codes = model.transform(X)
+    if hasattr(codes, "toarray"):
+        codes = codes.toarray()
+    codes = np.asarray(codes)
+    if codes.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {codes.ndim}D array instead: transform of "
+            f"{type(model).__name__} must give one row of codes for each row."
+        )
+    return codes if codes.dtype == np.float32 else codes.astype(np.float64, copy=False)
+
+
+def decode(model: Any, codes: Codes) -> Any:
+    """Decode codes by a fitted model, as its ``inverse_transform`` gives rows."""
+    rows = model.inverse_transform(np.ascontiguousarray(codes))
+    return rows.toarray() if hasattr(rows, "toarray") else rows
+
+
+def last_step(model: Any) -> Any:
+    """Return the last step of a pipeline, and any other model itself."""
+    steps = getattr(model, "steps", None)
+    return steps[-1][1] if steps else model
+
+
+def component_names(model: Any, n_components: int) -> list[str]:
+    """Name the components of a model as its ``get_feature_names_out`` does, else z0, z1 ..."""
+    names: list[str] = []
+    if hasattr(model, "get_feature_names_out"):
+        try:
+            names = [str(name) for name in model.get_feature_names_out()]
+        except (AttributeError, ValueError):
+            # a step of a pipeline that has no names, or that needs those of its input
+            names = []
+    return names if len(names) == n_components else [f"z{j}" for j in range(n_components)]

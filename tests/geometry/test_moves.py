@@ -1,0 +1,188 @@
+"""Traversals, directions, edits, blends and neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import Normalizer
+
+from sklatent import AutoencoderTransformer
+from sklatent.datasets import make_mixed_table
+from sklatent.geometry import (
+    AttributeDirection,
+    attribute_direction,
+    blend,
+    edit,
+    nearest,
+    traverse,
+)
+
+RNG = np.random.default_rng(0)
+FACTORS = RNG.normal(size=(400, 3))
+# three pairs of columns, each with a factor of its own
+X = np.repeat(FACTORS, 2, axis=1) * [1.0, -2.0, 1.0, 3.0, 1.0, 0.5]
+X = X + 0.05 * RNG.normal(size=X.shape)
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_steps": 20, "random_state": 0}
+MODEL = PCA(3).fit(X)
+
+
+def test_traversal_of_a_linear_model_is_a_straight_line() -> None:
+    values = np.array([-3.0, -1.0, 0.0, 4.0])
+    rows = traverse(MODEL, X[0], 1, values)
+    slopes = np.diff(rows, axis=0) / np.diff(values)[:, None]
+    np.testing.assert_allclose(slopes, np.tile(MODEL.components_[1], (3, 1)), atol=1e-10)
+    codes = MODEL.transform(rows)
+    np.testing.assert_allclose(codes[:, 1], values, atol=1e-10)
+    np.testing.assert_allclose(codes[:, [0, 2]], MODEL.transform(X[:1])[:, [0, 2]].repeat(4, 0))
+
+
+def test_traversal_through_the_values_of_the_table() -> None:
+    rows = traverse(MODEL, X[0], "pca2", 5, X=X, quantiles=(0.0, 1.0))
+    seen = MODEL.transform(X)[:, 2]
+    np.testing.assert_allclose(MODEL.transform(rows)[[0, -1], 2], [seen.min(), seen.max()])
+
+
+@pytest.mark.parametrize("method", ["means", "normal"])
+@pytest.mark.parametrize("target", ["class", "number"])
+def test_direction_of_a_planted_attribute(method: Any, target: str) -> None:
+    codes = RNG.normal(size=(500, 4))
+    y = codes[:, 2] + 0.1 * RNG.normal(size=500)
+    found = attribute_direction(codes, y > 0 if target == "class" else y, method=method)
+    assert np.linalg.norm(found.vector) == pytest.approx(1.0)
+    assert found.vector[2] > 0.95
+    assert found.strength > 0.95
+    # means of the halves of a normal distribution; one standard deviation of a number
+    assert found.gap == pytest.approx(2 * np.sqrt(2 / np.pi) if target == "class" else 1.0, rel=0.1)
+
+
+def test_other_attributes_are_held() -> None:
+    first = RNG.normal(size=2000)
+    second = 0.7 * first + 0.7 * RNG.normal(size=2000)
+    codes = np.column_stack([first + second, first - second])
+    drawn = attribute_direction(codes, first, method="means").vector
+    held = attribute_direction(codes, first, method="means", given=second).vector
+    # moving the first alone moves both codes alike
+    np.testing.assert_allclose(held, np.sqrt([0.5, 0.5]), atol=1e-3)
+    assert drawn[0] > 0.9
+    with pytest.raises(ValueError, match="needs method='means'"):
+        attribute_direction(codes, first, given=second)
+
+
+def test_strength_of_nothing_is_chance() -> None:
+    codes, y = RNG.normal(size=(600, 5)), RNG.integers(0, 2, 600)
+    assert attribute_direction(codes, y).strength == pytest.approx(0.5, abs=0.1)
+
+
+def test_edit_moves_the_planted_columns_and_little_else() -> None:
+    towards = attribute_direction(MODEL.transform(X), FACTORS[:, 1])
+    edited, moved = edit(MODEL, X, towards, 1.0, return_moved=True)
+    assert moved[2] == pytest.approx(1.0, abs=0.1)
+    assert moved[3] == pytest.approx(1.0, abs=0.1)
+    assert max(abs(moved[j]) for j in (0, 1, 4, 5)) < 0.12
+    rebuilt = MODEL.inverse_transform(MODEL.transform(X))
+    scale = X.std(0)
+    np.testing.assert_allclose(((edited - rebuilt) / scale).mean(0), list(moved.values()))
+
+
+def test_edit_by_nothing_is_the_reconstruction() -> None:
+    rows, moved = edit(MODEL, X[:5], [1.0, 0.0, 0.0], 0.0, return_moved=True)
+    np.testing.assert_allclose(rows, MODEL.inverse_transform(MODEL.transform(X[:5])))
+    assert set(moved.values()) == {0.0}
+
+
+def test_edit_of_a_mixed_table() -> None:
+    table = make_mixed_table(300, random_state=0)
+    model = AutoencoderTransformer(3, hidden_layer_sizes=(32,), max_steps=150, random_state=0)
+    codes = model.fit(table).transform(table)
+    towards = attribute_direction(codes, table["light"], positive="shade")
+    rows, moved = edit(model, table, towards, 3.0, return_moved=True)
+    assert rows.dtypes.tolist() == table.dtypes.tolist()
+    assert list(moved) == list(table.columns)
+    rebuilt = model.inverse_transform(codes)
+    assert moved["light"] == pytest.approx(np.mean(rows["light"] != rebuilt["light"]))
+    assert (rows["light"] == "shade").mean() > (rebuilt["light"] == "shade").mean()
+
+
+def test_blend_is_latent_arithmetic() -> None:
+    codes = MODEL.transform(X[:3])
+    mean = blend(MODEL, X[:3])
+    np.testing.assert_allclose(mean, MODEL.inverse_transform(codes.mean(0, keepdims=True)))
+    both = blend(MODEL, X[:3], [[1, -1, 1], [0, 0, 1]])
+    np.testing.assert_allclose(
+        both[0], MODEL.inverse_transform([codes[0] - codes[1] + codes[2]])[0]
+    )
+    np.testing.assert_allclose(both[1], MODEL.inverse_transform(codes[2:])[0])
+
+
+def test_nearest_rows() -> None:
+    distances, indices = nearest(MODEL, X, X[[5, 9]], n_neighbors=4)
+    assert indices[:, 0].tolist() == [5, 9]
+    codes = MODEL.transform(X)
+    expected = np.sort(np.linalg.norm(codes - codes[5], axis=1))[:4]
+    np.testing.assert_allclose(distances[0], expected, atol=1e-7)
+
+
+def test_rows_come_back_in_their_container() -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({f"c{j}": X[:, j] for j in range(6)})
+    model = PCA(2).fit(frame)
+    for rows in (
+        traverse(model, frame[:1], 0, 4, X=frame),
+        edit(model, frame, np.ones(2)),
+        blend(model, frame[:3]),
+    ):
+        assert isinstance(rows, polars.DataFrame)
+        assert rows.columns == frame.columns
+
+
+def test_what_a_traversal_refuses() -> None:
+    with pytest.raises(ValueError, match="component == 3, but PCA has 3 components"):
+        traverse(MODEL, X[0], 3, [0.0])
+    with pytest.raises(ValueError, match="no component 'z9'"):
+        traverse(MODEL, X[0], "z9", [0.0])
+    with pytest.raises(ValueError, match="starts from one row, got 2"):
+        traverse(MODEL, X[:2], 0, [0.0])
+    with pytest.raises(ValueError, match="asks for a range"):
+        traverse(MODEL, X[0], 0, 5)
+    with pytest.raises(ValueError, match="one-dimensional"):
+        traverse(MODEL, X[0], 0, [[0.0]])
+    with pytest.raises(ValueError, match="'values' parameter"):
+        traverse(MODEL, X[0], 0, 0, X=X)
+
+
+def test_what_a_direction_refuses() -> None:
+    codes = MODEL.transform(X)
+    with pytest.raises(ValueError, match="got 1 class"):
+        attribute_direction(codes, np.zeros(len(codes), dtype=int))
+    with pytest.raises(ValueError, match="3 classes: name the one"):
+        attribute_direction(codes, np.arange(len(codes)) % 3)
+    with pytest.raises(ValueError, match="'x' is not among"):
+        attribute_direction(codes, np.arange(len(codes)) % 3, positive="x")
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        attribute_direction(codes, [0, 1])
+    assert np.isnan(attribute_direction(codes[:5], [0, 0, 0, 0, 1]).strength)
+
+
+def test_what_moves_refuse() -> None:
+    with pytest.raises(ValueError, match=r"shape \(2,\), but the codes have 3"):
+        edit(MODEL, X, [1.0, 0.0])
+    with pytest.raises(ValueError, match="length 0"):
+        edit(MODEL, X, AttributeDirection(np.zeros(3), 0.0, 0.5, "means", None))
+    with pytest.raises(ValueError, match="2 columns, but there are 3 rows"):
+        blend(MODEL, X[:3], [1, 1])
+    with pytest.raises(ValueError, match="n_neighbors"):
+        nearest(MODEL, X[:3], X[:1], n_neighbors=4)
+    for call in (
+        lambda model: traverse(model, X[0], 0, [0.0]),
+        lambda model: edit(model, X, np.ones(3)),
+        lambda model: blend(model, X),
+        lambda model: nearest(model, X, X[:1]),
+    ):
+        with pytest.raises(NotFittedError):
+            call(PCA(3))
+        with pytest.raises(TypeError, match="Normalizer has no inverse_transform"):
+            call(Normalizer())

@@ -1,0 +1,90 @@
+"""Scores of codes against factors: perfect, rotated and useless codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sklatent.metrics import dci_score, factorvae_score, mig_score, sap_score
+
+RNG = np.random.default_rng(0)
+FACTORS = RNG.uniform(-1, 1, size=(4000, 3))
+LEVELS = RNG.integers(0, [2, 4, 7], size=(4000, 3))
+# sixty degrees about the diagonal: each factor goes equally into all codes
+EVEN = np.array([[2.0, -1.0, 2.0], [2.0, 2.0, -1.0], [-1.0, 2.0, 2.0]]) / 3
+PERFECT = FACTORS[:, [2, 0, 1]] ** 3 * [1.0, -50.0, 0.1] + [0.0, 3.0, 0.0]
+USELESS = RNG.normal(size=(4000, 3))
+
+
+def test_mutual_information_gap() -> None:
+    assert mig_score(PERFECT, FACTORS) == pytest.approx(1.0, abs=0.03)
+    assert mig_score(np.column_stack([LEVELS, USELESS]), LEVELS) == pytest.approx(1.0, abs=0.03)
+    assert mig_score(FACTORS @ EVEN, FACTORS) < 0.1
+    assert mig_score(USELESS, FACTORS) < 0.02
+    assert mig_score(np.zeros((4000, 2)), FACTORS) == pytest.approx(0.0, abs=1e-12)
+    # each factor in two codes is a gap of nothing
+    assert mig_score(np.hstack([FACTORS, 2 * FACTORS]), FACTORS) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_gap_divides_by_the_entropy_of_the_factor() -> None:
+    # a code that tells which half a factor of four levels is in knows half of its entropy
+    factor = np.arange(4000) % 4
+    assert mig_score((factor // 2)[:, None], factor) == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("factors", [FACTORS, LEVELS], ids=["numbers", "classes"])
+def test_single_predictors(factors: Any) -> None:
+    assert sap_score(factors[:, ::-1] * 2.0, factors) > 0.95
+    assert sap_score(USELESS, factors) < 0.05
+    assert sap_score(FACTORS @ EVEN, FACTORS) < 0.5
+
+
+@pytest.mark.parametrize("factors", [FACTORS, LEVELS], ids=["numbers", "classes"])
+def test_votes(factors: Any) -> None:
+    with_dead = np.column_stack([np.ones(4000), factors])
+    assert factorvae_score(with_dead, factors, n_votes=200) == 1.0
+    assert factorvae_score(USELESS, factors, n_votes=800) < 0.5
+    assert factorvae_score(np.ones((4000, 2)), factors) == 0.0
+
+
+def test_votes_of_rotated_codes() -> None:
+    assert factorvae_score(FACTORS @ EVEN, FACTORS, n_votes=400) < 0.8
+
+
+def test_importances() -> None:
+    some = slice(0, 800)
+    perfect = dci_score(PERFECT[some], FACTORS[some])
+    assert min(perfect.disentanglement, perfect.completeness, perfect.informativeness) > 0.95
+    np.testing.assert_array_equal(perfect.importances.argmax(0), [1, 2, 0])
+    rotated = dci_score(FACTORS[some] @ EVEN, FACTORS[some])
+    assert rotated.disentanglement < 0.6
+    assert rotated.informativeness > 0.8
+    useless = dci_score(USELESS[some], FACTORS[some])
+    assert useless.informativeness < 0.05
+    assert useless.disentanglement < 0.2
+    classes = dci_score(LEVELS[some].astype(float), LEVELS[some])
+    assert min(classes.disentanglement, classes.informativeness) > 0.99
+
+
+def test_same_seed_same_answer() -> None:
+    codes, factors = (FACTORS @ EVEN)[:300], FACTORS[:300]
+    for score in (dci_score, factorvae_score):
+        first, again = (score(codes, factors, random_state=3) for _ in range(2))
+        assert repr(first) == repr(again)
+
+
+def test_words_are_classes() -> None:
+    words = np.array(["a", "b"], dtype=object)[LEVELS[:, 0]]
+    assert mig_score(LEVELS[:, :1], words) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("score", [mig_score, sap_score, factorvae_score, dci_score])
+def test_what_is_refused(score: Any) -> None:
+    with pytest.raises(ValueError, match="Factor 1 has one value only"):
+        score(FACTORS, np.column_stack([FACTORS[:, 0], np.ones(4000)]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        score(FACTORS[:50], FACTORS[:40])
+    with pytest.raises(ValueError, match="NaN"):
+        score(np.full((20, 2), np.nan), FACTORS[:20])

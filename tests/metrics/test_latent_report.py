@@ -1,0 +1,155 @@
+"""Reports on latent spaces, errors of columns, neighbourhoods."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from sklatent import AutoencoderTransformer, TabularEncoder, VAETransformer
+from sklatent.datasets import make_mixed_table
+from sklatent.metrics import latent_report, neighborhood_scores, reconstruction_errors
+
+RNG = np.random.default_rng(0)
+FACTORS = RNG.normal(size=(600, 2)) * [2.0, 1.0]
+X = np.column_stack([FACTORS[:, 0], 3 * FACTORS[:, 0], FACTORS[:, 1], np.full(600, 7.0)])
+X[:, :3] += 0.01 * RNG.normal(size=(600, 3))
+PIPE = make_pipeline(StandardScaler(), PCA(3)).fit(X)
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_steps": 30, "random_state": 0}
+
+
+def test_linear_model() -> None:
+    report = latent_report(PIPE, X, max_rows=600)
+    pca = PIPE[-1]
+    # of the three columns that vary: shares of the variance, as PCA has them
+    np.testing.assert_allclose(report.share, pca.explained_variance_ratio_, atol=1e-6)
+    assert report.explained == pytest.approx(1.0)
+    assert report.active.tolist() == [True, True, False]
+    # a linear decoder has the same slope everywhere: loadings in standard units
+    loadings = np.abs(pca.components_) * PIPE.transform(X).std(0)[:, None]
+    np.testing.assert_allclose(report.slopes[:, :3], loadings[:, :3], rtol=1e-6, atol=1e-9)
+    assert {name for name, _ in report.drives(0)} == {0, 1}
+    assert [name for name, _ in report.drives(1)] == [2]
+    assert report.r2[0, 0] > 0.95
+    assert np.isnan(report.r2[:, 3]).all()
+    np.testing.assert_allclose(report.correlation, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(report.spread, PIPE.transform(X).std(0))
+    assert report.kl is None
+
+
+def test_dependence_of_any_shape_counts() -> None:
+    curve = RNG.normal(size=1000)
+    table = np.column_stack([curve, curve**2, RNG.normal(size=1000)])
+    model = StandardScaler().fit(table)
+    report = latent_report(model, table)
+    assert report.r2[0, 1] > 0.8
+    assert report.r2[0, 2] < 0.02
+
+
+def test_model_that_knows_its_divergence() -> None:
+    vae = VAETransformer(2, **SMALL).fit(X)
+    for model in (vae, make_pipeline(StandardScaler(), VAETransformer(2, **SMALL)).fit(X)):
+        report = latent_report(model, X)
+        assert report.kl is not None
+        assert report.active.tolist() == (report.kl > 0.05).tolist()
+        assert "KL" in str(report)
+
+
+def test_mixed_table_in_text_html_and_frames() -> None:
+    table = make_mixed_table(200, random_state=0)
+    model = AutoencoderTransformer(3, **SMALL).fit(table)
+    report = latent_report(model, table, max_rows=100)
+    assert report.columns == list(table.columns)
+    assert report.r2.shape == report.slopes.shape == (3, 13)
+    assert ((report.r2 >= 0) & (report.r2 <= 1)).all()
+    assert (report.slopes >= 0).all()
+    lines = str(report).splitlines()
+    assert len(lines) == 6
+    assert "autoencodertransformer0" in str(report)
+    assert report._repr_html_().count("<tr>") == 4
+    assert json.loads(json.dumps(report.to_dict()))["dimensions"] == report.dimensions
+    frame = report.to_frame()
+    assert frame["dimension"].tolist() == report.dimensions
+    assert "r2 light" in frame
+    assert report.to_frame("polars").shape == frame.shape
+    assert "13 columns" in repr(report)
+
+
+def test_same_seed_same_report_and_one_dimension() -> None:
+    model = PCA(1).fit(X)
+    first, again = (latent_report(model, X, max_rows=50, random_state=1) for _ in range(2))
+    assert str(first) == str(again)
+    assert str(latent_report(model, X[:2]))
+
+
+def test_errors_of_numbers() -> None:
+    model = PCA(1).fit(X)
+    errors = reconstruction_errors(model, X)
+    rebuilt = model.inverse_transform(model.transform(X))
+    for j, error in errors.items():
+        assert error.value == pytest.approx(np.sqrt(np.mean((X[:, j] - rebuilt[:, j]) ** 2)))
+        assert error.floor == pytest.approx(X[:, j].std(), abs=1e-12)
+
+
+def test_errors_of_a_mixed_table() -> None:
+    table = make_mixed_table(200, random_state=0)
+    perfect = reconstruction_errors(TabularEncoder().fit(table), table)
+    assert list(perfect) == list(table.columns)
+    assert max(error.value for error in perfect.values()) < 1e-6
+    assert perfect["light"].floor == pytest.approx(
+        1 - table["light"].value_counts(normalize=True).max()
+    )
+    assert perfect["sown"].floor == pytest.approx(
+        (table["sown"].astype("int64") / 1e9 / 86400).std(ddof=0), rel=0.01
+    ) or perfect["sown"].floor == pytest.approx(
+        (table["sown"] - table["sown"].min()).dt.total_seconds().std(ddof=0) / 86400
+    )
+    small = AutoencoderTransformer(2, **SMALL).fit(table)
+    assert reconstruction_errors(small, table)["light"].value > 0
+
+
+def test_booleans_through_a_linear_model() -> None:
+    flags = RNG.integers(0, 2, size=(50, 3)).astype(bool)
+    errors = reconstruction_errors(PCA(3).fit(flags), flags)
+    assert max(error.value for error in errors.values()) < 1e-10
+
+
+def test_neighborhoods() -> None:
+    codes = RNG.normal(size=(120, 5))
+    view = codes[:, :2]
+    scores = neighborhood_scores(codes, view, n_neighbors=7)
+    assert scores.trustworthiness == pytest.approx(trustworthiness(codes, view, n_neighbors=7))
+    assert scores.continuity == pytest.approx(trustworthiness(view, codes, n_neighbors=7))
+    same = neighborhood_scores(codes, 3 * codes)
+    assert same.trustworthiness == same.continuity == 1.0
+    blind = neighborhood_scores(codes, RNG.normal(size=(120, 2)))
+    assert blind.trustworthiness == pytest.approx(0.5, abs=0.1)
+    assert neighborhood_scores(codes, view, max_rows=50).n_rows == 50
+
+
+def test_neighborhoods_of_a_mixed_table() -> None:
+    table, factors = make_mixed_table(300, random_state=0, return_factors=True)
+    good = neighborhood_scores(table, factors)
+    blind = neighborhood_scores(table, RNG.normal(size=(300, 3)))
+    assert good.trustworthiness > blind.trustworthiness + 0.1
+    assert good.continuity > blind.continuity + 0.1
+
+
+def test_what_is_refused() -> None:
+    for call in (latent_report, reconstruction_errors):
+        with pytest.raises(TypeError, match="Normalizer has no inverse_transform"):
+            call(Normalizer(), X)
+        with pytest.raises(ValueError, match="features"):
+            call(PIPE, X[:, :3])
+    with pytest.raises(ValueError, match="n_samples=1"):
+        latent_report(PIPE, X[:1])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        neighborhood_scores(X, X[:10])
+    with pytest.raises(ValueError, match="less than n_samples / 2"):
+        neighborhood_scores(X[:10], X[:10])
