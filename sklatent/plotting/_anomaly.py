@@ -169,7 +169,7 @@ class AnomalyScoreDisplay:
         ax.set_yscale("log")
         ax.set_xlabel("score")
         ax.set_ylabel("rows")
-        ax.legend(frameon=False, fontsize=8, loc="upper left")
+        ax.legend(edgecolor="none", framealpha=1.0, fontsize=8, loc="upper left")
         ax.spines[["top", "right"]].set_visible(False)
 
     def _draw_columns(self, ax: Axes, max_columns: int) -> None:

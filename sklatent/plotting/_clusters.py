@@ -196,6 +196,7 @@ class ClusterDisplay:
         if self.silhouettes is None:
             ax.set_title("silhouettes: one cluster", fontsize=9, loc="left")
             return
+        ax.locator_params(axis="x", nbins=4)
         base = 0
         for label in range(len(self.sizes)):
             values = np.sort(self.silhouettes[self.labels == label])

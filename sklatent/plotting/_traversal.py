@@ -1,0 +1,188 @@
+"""What the knobs of a latent space do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from sklatent._utils.latent import check_latent_model, component_names, encode
+from sklatent.geometry import traverse
+from sklatent.metrics._reconstruction import Comparison
+from sklatent.plotting._panels import RowSeries, TableScale, check_image_shape, draw_series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_MOST_COMPONENTS = 6
+_RANGE = (0.01, 0.99)  # quantiles of the codes
+
+
+class TraversalDisplay:
+    """Traversals of single components, as rows of images or as cells of the columns that change.
+
+    Make one by :meth:`from_estimator`, which draws at once. The arrays are kept, so that
+    :meth:`plot` can draw again.
+
+    Parameters
+    ----------
+    series : list of RowSeries
+        The decoded rows of each component: its name, the values it takes, and the cells.
+    scale : TableScale
+        The columns with their means and standard deviations.
+    limits : (float, float), default=(0.0, 1.0)
+        What is white and what is black in images.
+    image_shape : tuple of int, default=None
+        Height and width of rows that are images.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure, after :meth:`plot`.
+    axes_ : ndarray of matplotlib.axes.Axes
+        One panel for each component; of images one for each row.
+
+    See Also
+    --------
+    sklatent.geometry.traverse : The rows alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklatent.plotting import TraversalDisplay
+    >>> X = load_digits().data
+    >>> TraversalDisplay.from_estimator(PCA(5).fit(X), X, image_shape=(8, 8))  # doctest: +SKIP
+    """
+
+    figure_: Figure | SubFigure
+    axes_: NDArray[np.object_]
+
+    def __init__(
+        self,
+        *,
+        series: list[RowSeries],
+        scale: TableScale,
+        limits: tuple[float, float] = (0.0, 1.0),
+        image_shape: tuple[int, ...] | None = None,
+    ) -> None:
+        self.series = series
+        self.scale = scale
+        self.limits = limits
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        row: int = 0,
+        components: Sequence[int | str] | None = None,
+        n_values: int = 7,
+        image_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> TraversalDisplay:
+        """Traverse components from one row, and draw what changes.
+
+        Parameters
+        ----------
+        estimator : transformer
+            Fitted, with ``inverse_transform``: a latent model, PCA, or a pipeline of such.
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Rows that give the range of each component: from their 1 % to their 99 % quantile.
+        row : int, default=0
+            Position of the row to start from.
+        components : list of int or str, default=None
+            Positions or names; by default those that vary most, at most six.
+        n_values : int, default=7
+            Values that each component takes.
+        image_shape : (int, int), default=None
+            Height and width, where rows are images; colours last as a third number.
+        ax : matplotlib Axes, default=None
+            See :meth:`plot`.
+        **options : dict
+            Further parameters of :meth:`plot`.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no ``inverse_transform``.
+        ValueError
+            If there is no such row or component, or images of that shape.
+        """
+        check_latent_model(estimator)
+        codes = encode(estimator, X)
+        if not -len(codes) <= row < len(codes):
+            raise ValueError(f"row == {row}, must be a position among {len(codes)} rows.")
+        names = component_names(estimator, codes.shape[1])
+        if components is None:
+            order = np.argsort(-codes.std(0), kind="stable")[:_MOST_COMPONENTS]
+            components = [int(place) for place in order]
+        start = _safe_indexing(X, [row % len(codes)])
+        series = []
+        for component in components:
+            decoded = traverse(estimator, start, component, n_values, X=X, quantiles=_RANGE)
+            found = Comparison.of(X, decoded)
+            place = names.index(component) if isinstance(component, str) else component
+            low, high = np.quantile(codes[:, place].astype(np.float64), _RANGE)
+            ticks = [f"{value:.2g}" for value in np.linspace(low, high, n_values)]
+            series.append(RowSeries(names[place], ticks, found.others))
+        if not series:
+            raise ValueError("components is empty: name one at least.")
+        display = cls(
+            series=series,
+            scale=TableScale.of(found),
+            limits=(float(np.nanmin(found.rows)), float(np.nanmax(found.rows))),
+            image_shape=check_image_shape(image_shape, len(found.columns)),
+        )
+        return display.plot(ax=ax, **options)
+
+    def plot(
+        self, ax: Axes | None = None, *, max_columns: int = 6, cmap: str | None = None
+    ) -> TraversalDisplay:
+        """Draw one panel for each component.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            A place to draw in: it is switched off and divided. By default a new figure.
+        max_columns : int, default=6
+            How many columns each panel shows: those that the component changes most.
+        cmap : str, default=None
+            Name of a colour map; by default "gray_r" for images, and "RdBu_r" for numbers, white
+            at the mean of the column and dark at two standard deviations.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If ``max_columns`` is not positive.
+        """
+        self.figure_, self.axes_ = draw_series(
+            "TraversalDisplay",
+            ax,
+            self.series,
+            self.scale,
+            image_shape=self.image_shape,
+            limits=self.limits,
+            max_columns=max_columns,
+            cmap=cmap,
+        )
+        return self

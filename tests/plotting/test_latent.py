@@ -1,0 +1,230 @@
+"""Displays of latent spaces: what is drawn is what was found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from sklatent import AutoencoderTransformer, VAETransformer
+from sklatent.datasets import make_mixed_table
+from sklatent.geometry import interpolate, traverse
+from sklatent.metrics import latent_report
+from sklatent.plotting import (
+    InterpolationDisplay,
+    LatentReportDisplay,
+    LatentSpaceDisplay,
+    ReconstructionDisplay,
+    TrainingCurveDisplay,
+    TraversalDisplay,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 6)) + 0.2 * RNG.normal(size=(200, 6))
+MODEL = PCA(3).fit(X)
+TABLE = make_mixed_table(120, random_state=0)
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_steps": 20, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def mixed() -> AutoencoderTransformer:
+    return AutoencoderTransformer(3, **SMALL).fit(TABLE)
+
+
+@pytest.fixture(autouse=True)
+def pyplot() -> Iterator[Any]:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+def texts(ax: Any) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def test_plane_of_two_components_is_the_codes() -> None:
+    model = PCA(2).fit(X)
+    display = LatentSpaceDisplay.from_estimator(model, X)
+    np.testing.assert_array_equal(display.plane, model.transform(X))
+    assert display.ax_.get_xlabel() == "pca0"
+    np.testing.assert_array_equal(display.ax_.collections[0].get_offsets(), display.plane)
+
+
+def test_plane_of_more_components_and_of_one() -> None:
+    display = LatentSpaceDisplay.from_estimator(MODEL, X)
+    np.testing.assert_allclose(np.abs(display.plane), np.abs(MODEL.transform(X)[:, :2]), atol=1e-8)
+    assert "(5" in display.ax_.get_xlabel() or "%" in display.ax_.get_xlabel()
+    flat = LatentSpaceDisplay.from_estimator(PCA(1).fit(X), X)
+    assert not flat.plane[:, 1].any()
+
+
+def test_numbers_get_a_bar_and_groups_a_legend(mixed: Any) -> None:
+    scores = RNG.normal(size=200)
+    display = LatentSpaceDisplay.from_estimator(MODEL, X, color=scores)
+    np.testing.assert_array_equal(display.ax_.collections[0].get_array(), scores)
+    assert len(display.figure_.axes) == 2
+    for color, names in (
+        (np.arange(200) % 3, ["0", "1", "2"]),
+        (np.where(scores > 0, "up", None), ["missing", "up"]),
+    ):
+        display = LatentSpaceDisplay.from_estimator(MODEL, X, color=color)
+        legend = display.ax_.get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == names
+    by_name = LatentSpaceDisplay.from_estimator(mixed, TABLE, color="light")
+    assert by_name.ax_.get_legend().get_title().get_text() == "light"
+    LatentSpaceDisplay.from_estimator(mixed, TABLE, color="leaf_mm")  # a number with holes
+    many = LatentSpaceDisplay.from_predictions(X, color=[f"w{i % 30}" for i in range(200)])
+    assert many.ax_.get_legend() is None
+    np.testing.assert_array_equal(
+        LatentSpaceDisplay.from_estimator(MODEL, X, color=1).color, X[:, 1]
+    )
+
+
+def test_views_that_move_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="tsne")
+    again = LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="tsne")
+    np.testing.assert_array_equal(display.plane, again.plane)
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ImportError, match="umap-learn"):
+        LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="umap")
+
+
+def test_latent_space_refuses() -> None:
+    with pytest.raises(ValueError, match="view must be one of"):
+        LatentSpaceDisplay.from_predictions(X, view="mds")
+    with pytest.raises(ValueError, match="but there are 200 rows"):
+        LatentSpaceDisplay.from_estimator(MODEL, X, color=[1, 2])
+    with pytest.raises(ValueError, match="no column 6"):
+        LatentSpaceDisplay.from_estimator(MODEL, X, color=6)
+    with pytest.raises(TypeError, match="no inverse_transform"):
+        LatentSpaceDisplay.from_estimator(Normalizer(), X)
+
+
+def test_traversal_of_numbers() -> None:
+    display = TraversalDisplay.from_estimator(MODEL, X, row=-1, components=["pca1", 0], n_values=5)
+    assert [ax.get_title("left") for ax in display.axes_] == ["pca1", "pca0"]
+    np.testing.assert_array_equal(display.series[0].cells, traverse(MODEL, X[-1], 1, 5, X=X))
+    assert len(texts(display.axes_[0])) == 5 * 6
+    display.plot(max_columns=2)
+    names = [label.get_text() for label in display.axes_[0].get_yticklabels()]
+    # the columns that the component moves most, in standard deviations
+    moved = np.abs(MODEL.components_[1]) / X.std(0)
+    assert names == [str(j) for j in sorted(np.argsort(-moved)[:2])]
+
+
+def test_traversal_of_a_mixed_table(mixed: Any) -> None:
+    display = TraversalDisplay.from_estimator(mixed, TABLE)
+    assert len(display.axes_) == 3
+    for ax in display.axes_:
+        assert len(texts(ax)) == 7 * len(ax.get_yticklabels()) > 0
+    display.figure_.canvas.draw()
+
+
+def test_traversal_of_images() -> None:
+    display = TraversalDisplay.from_estimator(MODEL, X, image_shape=(2, 3), n_values=4)
+    assert display.axes_.shape == (3, 4)
+    shown = np.asarray(display.axes_[0, 0].images[0].get_array())
+    np.testing.assert_array_equal(shown.ravel(), display.series[0].cells[0])
+
+
+def test_traversal_refuses() -> None:
+    with pytest.raises(ValueError, match="position among 200 rows"):
+        TraversalDisplay.from_estimator(MODEL, X, row=200)
+    with pytest.raises(ValueError, match="component == 7"):
+        TraversalDisplay.from_estimator(MODEL, X, components=[7])
+    with pytest.raises(ValueError, match="is empty"):
+        TraversalDisplay.from_estimator(MODEL, X, components=[])
+    with pytest.raises(ValueError, match=r"image_shape=\(2, 2\) does not hold 6 columns"):
+        TraversalDisplay.from_estimator(MODEL, X, image_shape=(2, 2))
+    with pytest.raises(ValueError, match="max_columns == 0"):
+        TraversalDisplay.from_estimator(MODEL, X, max_columns=0)
+
+
+def test_interpolation() -> None:
+    display = InterpolationDisplay.from_estimator(
+        MODEL, X, X[:2], X[2:4], n_steps=5, methods=["linear", "spherical"], image_shape=(2, 3)
+    )
+    assert display.axes_.shape == (4, 5)
+    labels = [one.label for one in display.series]
+    assert labels == ["path 0 linear", "path 0 spherical", "path 1 linear", "path 1 spherical"]
+    expected = interpolate(MODEL, X[1], X[3], 5, method="spherical")
+    np.testing.assert_allclose(display.series[3].cells, expected)
+    with pytest.raises(ValueError, match="is empty"):
+        InterpolationDisplay.from_estimator(MODEL, X, X[0], X[1], methods=[])
+
+
+def test_interpolation_in_a_mixed_table(mixed: Any) -> None:
+    display = InterpolationDisplay.from_estimator(mixed, TABLE, TABLE[:1], TABLE[3:4], n_steps=4)
+    assert [label.get_text() for label in display.axes_[0].get_xticklabels()][-1] == "1"
+    display.figure_.canvas.draw()
+
+
+def test_path_that_goes_nowhere() -> None:
+    display = InterpolationDisplay.from_estimator(MODEL, X, X[0], X[0])
+    assert texts(display.axes_[0]) == []
+
+
+def test_reconstruction_of_columns(mixed: Any) -> None:
+    display = ReconstructionDisplay.from_estimator(mixed, TABLE)
+    assert [ax.get_title("left") for ax in display.axes_] == list(TABLE.columns)
+    place = list(TABLE.columns).index("evergreen")
+    bars = display.axes_[place].patches
+    assert sum(bar.get_width() for bar in bars[:2]) == len(TABLE)
+    perfect = ReconstructionDisplay.from_predictions(X, X, max_columns=2)
+    assert len(perfect.axes_) == 2
+    assert texts(perfect.axes_[0]) == ["100% explained"]
+    display.figure_.canvas.draw()
+
+
+def test_reconstruction_of_images() -> None:
+    display = ReconstructionDisplay.from_estimator(MODEL, X, image_shape=(2, 3), n_images=4)
+    assert display.axes_.shape == (2, 4)
+    shown = np.asarray(display.axes_[1, 2].images[0].get_array()).ravel()
+    np.testing.assert_allclose(shown, MODEL.inverse_transform(MODEL.transform(X))[2])
+
+
+def test_reconstruction_refuses() -> None:
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ReconstructionDisplay.from_predictions(X, X[:5])
+    with pytest.raises(ValueError, match="n_images == 0"):
+        ReconstructionDisplay.from_predictions(X, X, n_images=0)
+
+
+def test_training_curve() -> None:
+    model = make_pipeline(StandardScaler(), VAETransformer(2, **SMALL)).fit(X)
+    display = TrainingCurveDisplay.from_estimator(model)
+    history = model[-1].history_
+    titles = [ax.get_title("left") for ax in display.axes_]
+    assert titles == ["loss", "kl", "reconstruction"]
+    drawn = display.axes_[0].lines[0].get_ydata()
+    np.testing.assert_array_equal(drawn, [record["train_loss"] for record in history])
+    assert len(display.plot(show_terms=False).axes_) == 1
+    untrained = AutoencoderTransformer(2, random_state=0).fit(X[:20])
+    assert "start was kept" in texts(TrainingCurveDisplay.from_estimator(untrained).axes_[0])[0]
+    with pytest.raises(TypeError, match="PCA has no history_"):
+        TrainingCurveDisplay.from_estimator(MODEL)
+
+
+def test_report(mixed: Any) -> None:
+    report = latent_report(mixed, TABLE)
+    display = LatentReportDisplay.from_report(report)
+    order = np.argsort(-report.share, kind="stable")
+    shown = np.asarray(display.ax_.images[0].get_array())
+    np.testing.assert_array_equal(shown, report.r2[order])
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels[0].startswith(report.dimensions[order[0]])
+    display.plot(values="slopes")
+    np.testing.assert_array_equal(
+        np.asarray(display.ax_.images[0].get_array()), report.slopes[order]
+    )
+    with pytest.raises(ValueError, match="values must be"):
+        display.plot(values="kl")
