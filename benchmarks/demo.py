@@ -1,4 +1,4 @@
-"""The latent models in a scikit-learn pipeline beside PCA, and on a mixed table.
+"""The latent models beside PCA, IsolationForest and KMeans, and on a mixed table.
 
     python -m benchmarks.demo --output demo-output
     python -m benchmarks.demo --output demo-output --data my.csv [--target COLUMN]
@@ -8,7 +8,10 @@ the accuracy of nearest neighbours behind it. Printed for the held-out quarter: 
 survives the round trip (R2), the accuracy, and the seconds of one fit with the chosen width.
 Figures show the latent view, reconstructions, sampled digits and the course of the training.
 
-Then the variational autoencoder is fitted to a generated table of words, numbers, dates and holes;
+Then anomalies and clusters are sought on real tables, without labels. Figures show scores with
+their threshold, odd digits with the pixels that are odd, clusters and rows drawn from them.
+
+Last, the variational autoencoder is fitted to a generated table of words, numbers, dates and holes;
 drawn rows are compared with rows held out. With --data, only this is done, on your own table.
 """
 
@@ -27,7 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import _demo_table
+from benchmarks import _demo_table, _demo_tasks
 from benchmarks._common import available, limit_threads, markdown, warm_up
 
 Matrix = NDArray[np.float64]
@@ -197,6 +200,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     if options.data is None:
         beside_pca(options.output, options.jobs)
+        _demo_tasks.show(options.output)
         print("a generated table of words, numbers, dates and holes, from make_mixed_table:")
         table, target = _demo_table.generated()
     else:

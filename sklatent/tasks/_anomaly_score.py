@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.tasks._anomaly_terms import Neighbours, Tail, shares
+from sklatent.tasks._anomaly_terms import BulkTail, Neighbours, Tail, shares
 
 Matrix = NDArray[np.float64]
 Space = Literal["rows", "residual", "joint"]
@@ -27,14 +27,14 @@ class Term:
         Of the term in the score.
     neighbours : Neighbours or None
         The training rows in that space; None takes the sum of the absolute values.
-    tail : Tail
+    tail : Tail or BulkTail
         From distances to minus the logarithm of tail probabilities.
     """
 
     space: Space
     weight: float
     neighbours: Neighbours | None
-    tail: Tail
+    tail: Tail | BulkTail
 
     def surprise(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
         """Return minus the logarithm of the tail probability of each row, times the weight."""
@@ -102,4 +102,6 @@ def fit_term(
     if n_neighbors is not None:
         points = place(space, rows[reference], rebuilt[reference])
         neighbours = Neighbours(points, n_neighbors, farthest)
-    return Term(space, weight, neighbours, Tail.fit(distances(space, neighbours, rows, rebuilt)))
+    # one row that is rebuilt badly may be the only one: it must not count as one in so many
+    law = BulkTail if neighbours is None else Tail
+    return Term(space, weight, neighbours, law.fit(distances(space, neighbours, rows, rebuilt)))

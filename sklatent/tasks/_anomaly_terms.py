@@ -21,6 +21,8 @@ ZERO = 1e-8
 TAIL_SHARE = 0.1
 # Bounds of its exponent: ties would make it 0, an outlier among ten rows larger than any law.
 TAIL_EXPONENT = (0.02, 10.0)
+# What is below this on standardized columns is rounding.
+LEAST_SCALE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,48 @@ class Tail:
         beyond = np.log((np.maximum(values, last) + self.floor) / (last + self.floor))
         inside = np.interp(values, self.values, self.minus_log)
         return np.asarray(inside + beyond / self.exponent)
+
+
+@dataclass(frozen=True)
+class BulkTail:
+    """Minus the logarithm of tail probabilities where outliers are among the training values.
+
+    The empirical distribution of the smaller values, and an exponential law for the largest tenth.
+    Its scale is that of the larger half of the others: outliers neither hide one another nor
+    count as no more than the one in so many that they are.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        Different training values up to the start of the law, sorted.
+    minus_log : ndarray of shape (n_values,)
+        Minus the logarithm of the tail probability of each.
+    scale : float
+        Of the exponential law.
+    """
+
+    values: Matrix
+    minus_log: Matrix
+    scale: float
+
+    @classmethod
+    def fit(cls, training: Matrix) -> BulkTail:
+        """Learn from the values of the training rows, none of which is negative."""
+        n = len(training)
+        values, counts = np.unique(training, return_counts=True)
+        as_far = n - np.cumsum(counts) + counts
+        start = np.sort(training)[int((1 - TAIL_SHARE) * n)]
+        kept = values <= start
+        # of an exponential law, between the quantiles 1/2 and 1 - TAIL_SHARE
+        scale = float(start - np.median(training)) / np.log(0.5 / TAIL_SHARE)
+        if scale <= LEAST_SCALE:
+            scale = float(training.mean())
+        return cls(values[kept], np.log((n + 1) / as_far[kept]), max(scale, LEAST_SCALE))
+
+    def __call__(self, values: Matrix) -> Matrix:
+        """Return minus the logarithm of the tail probability of each value."""
+        beyond = np.maximum(values - self.values[-1], 0.0) / self.scale
+        return np.asarray(np.interp(values, self.values, self.minus_log) + beyond)
 
 
 def shares(parts: Matrix) -> Matrix:

@@ -163,8 +163,9 @@ def find_n_clusters(graph: NeighborGraph, most: int, random: np.random.RandomSta
 def _by_bic(space: Array, most: int, random: np.random.RandomState) -> int:
     """Count Gaussians where clusters overlap: the first low of the Bayesian criterion."""
     some = space[np.sort(random.permutation(len(space))[:BIC_ROWS])]
-    codes = PCA(min(BIC_WIDTH, *some.shape), random_state=0).fit_transform(some)
-    floor = 1e-3 * float(codes.var(0).mean())
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows may differ by next to nothing
+        codes = PCA(min(BIC_WIDTH, *some.shape), random_state=0).fit_transform(some)
+    floor = 1e-3 * max(float(codes.var(0).mean()), 1e-9)
     best, lowest = 1, np.inf
     for k in range(1, min(most, len(some) // MICRO_COUNT_ROWS) + 1):
         with warnings.catch_warnings():

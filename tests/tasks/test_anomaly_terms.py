@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sklatent.tasks._anomaly_terms import Neighbours, Tail, shares
+from sklatent.tasks._anomaly_terms import BulkTail, Neighbours, Tail, shares
 
 RNG = np.random.default_rng(0)
 REFERENCE = RNG.normal(size=(120, 4))
@@ -70,7 +72,21 @@ def test_tail_of_a_pareto_law() -> None:
     assert np.diff(tail(far))[0] == pytest.approx(2 * np.log(10), rel=0.2)
 
 
+def test_tail_that_outliers_do_not_change() -> None:
+    """Of an exponential law the tail probability of v is exp(-v), whatever a few rows say."""
+    values = RNG.exponential(size=4000)
+    clean = BulkTail.fit(values)
+    grid = np.linspace(0.1, 30, 100)
+    np.testing.assert_allclose(clean(grid), grid, rtol=0.15)
+    values[:40] = 1e3
+    spoiled = BulkTail.fit(values)
+    np.testing.assert_allclose(spoiled(grid), grid, rtol=0.15)
+    assert spoiled(values[:1])[0] > 500
+    assert (np.diff(spoiled(grid)) > 0).all()
+
+
+@pytest.mark.parametrize("law", [BulkTail, Tail])
 @pytest.mark.parametrize("values", [np.zeros(5), np.ones(5), np.array([0.0, 0.0, 3.0])])
-def test_tail_of_ties(values: np.ndarray) -> None:
-    tail = Tail.fit(values)
+def test_tail_of_ties(values: np.ndarray, law: Any) -> None:
+    tail = law.fit(values)
     assert np.isfinite(tail(np.array([0.0, 1.0, 3.0, 1e9]))).all()

@@ -12,9 +12,12 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.decomposition import PCA
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - brings the search
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import adjusted_rand_score
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import sklatent.tasks._clustering as clustering
@@ -216,6 +219,26 @@ def test_one_column_and_equal_rows(k: Any) -> None:
     twice = LatentClusterer(k, random_state=0).fit(np.repeat([[0.0, 1.0], [5.0, 5.0]], 40, axis=0))
     assert twice.n_clusters_ == 2
     assert set(twice.labels_[:40]) != set(twice.labels_[40:])
+
+
+def test_columns_that_differ_by_next_to_nothing() -> None:
+    X = 1e-200 * np.random.default_rng(0).normal(size=(80, 4))
+    model = LatentClusterer("auto", random_state=0).fit(X)
+    assert 1 <= model.n_clusters_ <= 20
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_search_over_the_model_inside() -> None:
+    X, _ = blobs(120)
+    search = HalvingGridSearchCV(
+        make_pipeline(StandardScaler(), LatentClusterer(estimator=PCA(), random_state=0)),
+        {"latentclusterer__n_clusters": [2, 3], "latentclusterer__estimator__n_components": [1, 2]},
+        scoring=clustering_stability,
+        cv=KFold(2, shuffle=True, random_state=0),
+        min_resources=60,
+        error_score="raise",
+    ).fit(X)
+    assert search.best_score_ > 0.9
 
 
 def test_many_rows_are_labelled_through_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
