@@ -3,6 +3,7 @@
 from sklatent.metrics._dci import DCIScores, dci_score
 from sklatent.metrics._disentanglement import factorvae_score, mig_score, sap_score
 from sklatent.metrics._figures import Figure
+from sklatent.metrics._hidden_cells import hidden_cell_score, one_standard_error
 from sklatent.metrics._imputation import ImputationReport, imputation_report
 from sklatent.metrics._latent_report import LatentReport, latent_report
 from sklatent.metrics._neighborhoods import NeighborhoodScores, neighborhood_scores
@@ -22,11 +23,13 @@ __all__ = [
     "clustering_stability",
     "dci_score",
     "factorvae_score",
+    "hidden_cell_score",
     "imputation_report",
     "latent_report",
     "make_pseudo_anomalies",
     "mig_score",
     "neighborhood_scores",
+    "one_standard_error",
     "pseudo_anomaly_score",
     "reconstruction_errors",
     "sap_score",
