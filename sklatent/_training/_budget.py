@@ -91,17 +91,27 @@ def plan_budget(
     cross: bool,
     largest_batch: int = 128,
     long_cycle: int = 1500,
+    rows_per_step: int | None = None,
+    passes: int = 24,
+    n_checks: int = 15,
 ) -> Budget:
-    """Turn the parameters of an estimator and the number of rows into a budget."""
+    """Turn the parameters of an estimator and the number of rows into a budget.
+
+    The first cycle has ``long_cycle`` steps: fewer where rows are few, or, if ``rows_per_step`` is
+    given, one for so many rows. Cycles are added up to so many ``passes`` through the rows.
+    """
     validation = _validation_mode(n_rows, early_stopping, has_validation, from_pca, cross)
     size = batch_size
     if size == "auto":
         size = 2 ** round(math.log2(min(max(n_rows / 16, 16), largest_batch)))
     if max_steps == "auto":
         n_steps = long_cycle if n_rows >= MIN_ROWS_HOLDOUT else 400
-        # A model that has not seen each row some 24 times may still have something to learn.
-        passes = 24 * n_rows // size
-        max_total_steps = max(n_steps, passes) if validation == "holdout" else n_steps
+        if rows_per_step is not None:
+            n_steps = min(max(n_rows // rows_per_step, 30), long_cycle)
+        # A model that has hardly seen each row may still have something to learn.
+        again = rows_per_step is None or n_steps == long_cycle
+        wanted = passes * n_rows // size if again else n_steps
+        max_total_steps = max(n_steps, wanted) if validation == "holdout" else n_steps
     else:
         n_steps = max_total_steps = max_steps
     most = max(1000, min(n_rows // 100, 10_000))
@@ -110,7 +120,7 @@ def plan_budget(
         batch_size=min(size, n_rows),
         n_steps=n_steps,
         max_total_steps=max_total_steps,
-        n_checks=min(15, n_steps),
+        n_checks=min(n_checks, n_steps),
         patience=n_iter_no_change,
         tol=tol,
         validation=validation,

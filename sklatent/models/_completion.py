@@ -15,7 +15,7 @@ from torch import Tensor
 from sklatent._utils.validation import check_n_samples
 from sklatent.models._latent_prior import draw_codes
 from sklatent.models._tabular_vae import TabularVAE, draw_levels, draw_mixture
-from sklatent.nn import gaussian_log_prob, mixture_parts
+from sklatent.nn import Guess, gaussian_log_prob, mixture_parts
 from sklatent.tabular import MixedRows, fill_missing, limits_of, obeying, with_index_of
 
 # Codes tried per row; half of them come from the encoder, half from the prior.
@@ -74,21 +74,31 @@ class Completer:
         log_weight = log_weight + self.module.known_log_likelihood(cells, z)
         trunk = self.module.trunk(z.view(n * m, -1))
         context = self.module.known_context(cells).repeat_interleave(m, 0)
+        guide = self.module.guide
         cells = cells.repeat_interleave(m, 0)
+        belief = guide.given(cells, z.view(n * m, -1))
         for column in self._ordered(limited=True):
-            hidden = self.module.hidden_of(trunk, context, column)
-            new, log_mass = self._draw_within(hidden, column, self.limits[column])
+            hidden = self.module.hidden_of(trunk, context, belief, column)
+            guess = guide.guess(belief, column)
+            new, log_mass = self._draw_within(hidden, column, guess, self.limits[column])
             cells, context = self._with(cells, context, new, column)
+            belief = guide.seen(belief, new, column)
             log_weight = log_weight + log_mass.view(n, m)
         weight = torch.softmax(log_weight, 1)
         chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
         chosen = (chosen + m * torch.arange(n, device=x.device)[:, None]).view(-1)
         trunk, context, cells = trunk[chosen], context[chosen], cells[chosen]
+        belief = belief.at(chosen)
         for column in self._ordered(limited=False):
             unknown = torch.isnan(cells[:, column]).nonzero()[:, 0]
             if len(unknown):
-                hidden = self.module.hidden_of(trunk[unknown], context[unknown], column)
-                new = cells[:, column].index_copy(0, unknown, self._draw(hidden, column))
+                here = belief.at(unknown)
+                hidden = self.module.hidden_of(trunk[unknown], context[unknown], here, column)
+                drawn = self._draw(hidden, column, guide.guess(here, column))
+                new = cells[:, column].index_copy(0, unknown, drawn)
+                # known cells were counted at the start
+                fresh = torch.full_like(new, torch.nan).index_copy(0, unknown, drawn)
+                belief = guide.seen(belief, fresh, column)
                 added = torch.zeros_like(context)
                 added[unknown] = self.module.vector_of(new[unknown], column)
                 cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
@@ -125,28 +135,30 @@ class Completer:
         log_proposal = torch.logaddexp(log_encoder + share[0], log_prior + share[1])
         return z, log_prior - log_proposal
 
-    def _draw(self, hidden: Tensor, column: int) -> Tensor:
+    def _draw(self, hidden: Tensor, column: int, guess: Guess) -> Tensor:
         if self.may_miss:
-            return self.module.draw_cells(hidden, column, self.generator)
+            return self.module.draw_cells(hidden, column, guess, self.generator)
         heads = self.module.heads
         if column < heads.n_categories:
-            return draw_levels(heads.level_logits(hidden, column), self.generator)
-        return draw_mixture(heads.number_outputs(hidden, column), self.generator)
+            return draw_levels(heads.level_logits(hidden, column, guess), self.generator)
+        return draw_mixture(heads.number_outputs(hidden, column, guess), self.generator)
 
-    def _draw_within(self, hidden: Tensor, column: int, limit: Any) -> tuple[Tensor, Tensor]:
+    def _draw_within(
+        self, hidden: Tensor, column: int, guess: Guess, limit: Any
+    ) -> tuple[Tensor, Tensor]:
         """Draw cells (n,) within a limit, and give the log-probability (n,) that it holds."""
         heads = self.module.heads
         if column < heads.n_categories:
-            logits = heads.level_logits(hidden, column)
+            logits = heads.level_logits(hidden, column, guess)
             allowed = torch.from_numpy(limit).to(logits.device)
             within = logits.masked_fill(~allowed, -torch.inf)
             log_mass = torch.logsumexp(within, 1) - torch.logsumexp(logits, 1)
             drawn = draw_levels(within, self.generator)
         elif isinstance(limit, tuple):
-            outputs = heads.number_outputs(hidden, column)
+            outputs = heads.number_outputs(hidden, column, guess)
             drawn, log_mass = draw_truncated(outputs, limit[0], limit[1], self.generator)
         else:
-            outputs = heads.number_outputs(hidden, column)
+            outputs = heads.number_outputs(hidden, column, guess)
             # one by one: all at once would fill the memory
             each = [log_mass_between(outputs, low, high) for _, low, high in limit.tolist()]
             log_masses = torch.stack(each, 1)

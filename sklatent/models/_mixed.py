@@ -12,8 +12,16 @@ from sklatent._utils._params import StrOptions
 from sklatent.models._capacity import MAX_AUTO
 from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
 
-# Batches of mixed tables are larger and steps fewer: each step costs several times as much.
-SCHEDULE = {"largest_batch": 256, "long_cycle": 1000}
+# Batches of mixed tables are larger and steps fewer: each step costs several times as much, and
+# the start is good. Long training copies rows where these are few. Validation is looked at seldom:
+# it says little as long as the learning rate is high.
+SCHEDULE = {
+    "largest_batch": 256,
+    "long_cycle": 1000,
+    "rows_per_step": 5,
+    "passes": 8,
+    "n_checks": 8,
+}
 CONSTRAINTS: dict[str, list[Any]] = {
     "mode": [StrOptions({"auto", "affine", "quantile"})],
     "categorical_features": ["array-like", None],

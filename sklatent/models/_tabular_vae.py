@@ -7,21 +7,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklatent._training import NetSpec
+from sklatent._training import NetSpec, RowSource
+from sklatent.models._factors import factor_start
 from sklatent.nn import (
     ACTIVATIONS,
     CELL_WIDTH,
+    Belief,
     CellEmbedding,
     ColumnHeads,
+    FactorGuide,
+    Guess,
     columns_of,
     gaussian_kl,
     mixture_parts,
     mlp,
 )
 
-# Each earlier cell is hidden from the later ones with this probability in training: what they
-# could tell must then come through the code, which stays alive.
-CONTEXT_DROPOUT = 0.4
+# Up to this share of the earlier cells of a row is hidden from the later ones in training: what
+# they could tell must then come through the code, which stays alive. The share differs from row to
+# row, since no cell is hidden when rows are drawn.
+CONTEXT_DROPOUT = 0.8
 # This share of the rows is encoded with a random part of the cells hidden, so that codes can be
 # inferred from the cells that are known.
 SHARE_HIDDEN = 0.3
@@ -51,6 +56,8 @@ class TabularVAE(nn.Module):
         Name of the activation.
     n_ties : int
         Most tied values of any number.
+    n_factors : int
+        Number of linear factors whose guess the columns start from.
     """
 
     table_order: Tensor
@@ -67,6 +74,7 @@ class TabularVAE(nn.Module):
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         n_ties: int,
+        n_factors: int,
     ) -> None:
         super().__init__()
         k, sizes, width = n_components, tuple(hidden_layer_sizes), CELL_WIDTH
@@ -87,10 +95,16 @@ class TabularVAE(nn.Module):
         self.first_bias = nn.Parameter(0.3 * torch.randn(q, width))
         self.second = nn.Linear(width, width)
         self.second_bias = nn.Parameter(0.3 * torch.randn(q, width))
-        self.heads = ColumnHeads(self.columns, width)
+        self.heads = ColumnHeads(self.columns, width, n_factors=n_factors, n_components=k)
+        self.context_factors = nn.Linear(n_factors, width, bias=False)
         n_numbers = q - self.columns.n_categories
         for name in ("tie_scores", "tie_low", "tie_high"):
             self.register_buffer(name, torch.full((n_numbers, n_ties), torch.inf))
+
+    @property
+    def guide(self) -> FactorGuide:
+        """The linear factors that the columns start from."""
+        return self.heads.guide
 
     # -- encoder -------------------------------------------------------------------------------
 
@@ -103,7 +117,13 @@ class TabularVAE(nn.Module):
         vectors = self.encoder_cells(cells)
         if keep is not None:
             vectors = vectors * keep[..., None]
+            cells = cells.masked_fill(keep == 0, torch.nan)
         mean, log_variance = self.encoder(self.act(vectors.sum(1))).chunk(2, 1)
+        # the network moves the posterior from where the factors put it
+        start, variance = self.guide.code_posterior(cells)
+        rest = (0, mean.shape[1] - start.shape[1])
+        mean = mean + nn.functional.pad(start, rest)
+        log_variance = log_variance + nn.functional.pad(torch.log(variance), rest)
         return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -137,9 +157,9 @@ class TabularVAE(nn.Module):
         mean, log_variance = self.infer_stored(cells, keep)
         noise = torch.empty_like(mean).normal_(generator=draws)
         z = mean + torch.exp(0.5 * log_variance) * noise
-        hidden = self._hidden(self.trunk(z), self._contexts(cells, context, order))
+        log_prob = self._log_prob(cells, context, order, z[:, None])[:, 0]
         return {
-            "log_prob": self.heads.log_prob(hidden, cells),
+            "log_prob": log_prob,
             "mean": mean,
             "log_variance": log_variance,
         }
@@ -150,7 +170,8 @@ class TabularVAE(nn.Module):
         rate, chosen = torch.rand(2, n, 1, generator=generator, device=cells.device)
         rate = rate * (chosen < SHARE_HIDDEN)
         draw = torch.rand(2, *cells.shape, generator=generator, device=cells.device)
-        return (draw[0] >= rate).to(cells), (draw[1] >= CONTEXT_DROPOUT).to(cells)
+        hidden = CONTEXT_DROPOUT * torch.rand(n, 1, generator=generator, device=cells.device)
+        return (draw[0] >= rate).to(cells), (draw[1] >= hidden).to(cells)
 
     def _orders(self, cells: Tensor, generator: torch.Generator) -> Tensor:
         """Keys (n, q) that sort the columns: as in the table, for a share of the rows at random."""
@@ -196,8 +217,9 @@ class TabularVAE(nn.Module):
         hidden: Tensor = first + self.act(self.second(first) + self.second_bias)
         return hidden
 
-    def hidden_of(self, trunk: Tensor, context: Tensor, column: int) -> Tensor:
-        """Hidden vector (n, width) of one stored column given the context so far."""
+    def hidden_of(self, trunk: Tensor, context: Tensor, belief: Belief, column: int) -> Tensor:
+        """Hidden vector (n, width) of one stored column given context and belief so far."""
+        context = context + self.context_factors(belief.mean)
         first = self.act(trunk + self.first_bias[column] + context)
         hidden: Tensor = first + self.act(self.second(first) + self.second_bias[column])
         return hidden
@@ -212,11 +234,17 @@ class TabularVAE(nn.Module):
 
     def cell_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log-likelihood (n, m, q) of the stored cells of rows given codes (n, m, k) each."""
-        n, m = z.shape[:2]
-        cells = x[:, self.places]
-        contexts = self._contexts(cells, None, self.table_order).repeat_interleave(m, 0)
-        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
-        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
+        return self._log_prob(x[:, self.places], None, self.table_order, z)
+
+    def _log_prob(self, cells: Tensor, keep: Tensor | None, order: Tensor, z: Tensor) -> Tensor:
+        """Log-likelihood (n, m, q) of stored cells given codes (n, m, k) and cells before."""
+        n, m, q = *z.shape[:2], cells.shape[1]
+        guess, factors = self.guide.along(cells, keep, order, z)
+        contexts = self._contexts(cells, keep, order)[:, None] + self.context_factors(factors)
+        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts.view(n * m, q, -1))
+        spread = guess.log_deviation.expand(-1, m, -1)
+        flat = Guess(guess.mean.reshape(n * m, q), spread.reshape(n * m, q))
+        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0), flat)
         return log_prob.view(n, m, -1)
 
     def known_context(self, cells: Tensor) -> Tensor:
@@ -226,12 +254,9 @@ class TabularVAE(nn.Module):
 
     def known_log_likelihood(self, cells: Tensor, z: Tensor) -> Tensor:
         """Log-likelihood (n, m) of the stored cells that are not NaN given codes (n, m, k)."""
-        n, m = z.shape[:2]
         known = (~torch.isnan(cells)).to(cells)
-        contexts = self._contexts(cells, known, self.table_order).repeat_interleave(m, 0)
-        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts)
-        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0))
-        return (log_prob.view(n, m, -1) * known[:, None]).sum(2)
+        log_prob = self._log_prob(cells, known, self.table_order, z)
+        return (log_prob * known[:, None]).sum(2)
 
     def decode(self, z: Tensor) -> Tensor:
         """Most likely level or mean of each column in turn, (n, p)."""
@@ -239,33 +264,40 @@ class TabularVAE(nn.Module):
 
     def draw(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """Draw each column in turn, (n, p)."""
-        return self._unroll(z, lambda hidden, column: self.draw_cells(hidden, column, generator))
+        return self._unroll(
+            z, lambda hidden, column, guess: self.draw_cells(hidden, column, guess, generator)
+        )
 
     def _unroll(self, z: Tensor, cells_of: Any) -> Tensor:
         trunk = self.trunk(z)
-        context = torch.zeros_like(trunk)
+        context, belief = torch.zeros_like(trunk), self.guide.start(z)
         x = z.new_zeros(len(z), self.n_table)
         for column in self.columns.in_table_order:
-            cells = cells_of(self.hidden_of(trunk, context, column), column)
+            hidden = self.hidden_of(trunk, context, belief, column)
+            cells = cells_of(hidden, column, self.guide.guess(belief, column))
             context = context + self.vector_of(cells, column)
+            belief = self.guide.seen(belief, cells, column)
             x[:, self.columns.places[column]] = cells
         return x
 
-    def _most_likely(self, hidden: Tensor, column: int) -> Tensor:
+    def _most_likely(self, hidden: Tensor, column: int, guess: Guess) -> Tensor:
         if column < self.columns.n_categories:
-            cells = self.heads.level_logits(hidden, column).argmax(1).to(hidden)
+            cells = self.heads.level_logits(hidden, column, guess).argmax(1).to(hidden)
         else:
-            log_weights, means, _ = mixture_parts(self.heads.number_outputs(hidden, column))
+            outputs = self.heads.number_outputs(hidden, column, guess)
+            log_weights, means, _ = mixture_parts(outputs)
             cells = (torch.exp(log_weights) * means).sum(1)
         logits = self.heads.missing_logits(hidden, column)
         return cells if logits is None else cells.masked_fill(logits > 0, torch.nan)
 
-    def draw_cells(self, hidden: Tensor, column: int, generator: torch.Generator) -> Tensor:
+    def draw_cells(
+        self, hidden: Tensor, column: int, guess: Guess, generator: torch.Generator
+    ) -> Tensor:
         """Draw the cells (n,) of one stored column, missing ones included."""
         if column < self.columns.n_categories:
-            cells = draw_levels(self.heads.level_logits(hidden, column), generator)
+            cells = draw_levels(self.heads.level_logits(hidden, column, guess), generator)
         else:
-            cells = draw_mixture(self.heads.number_outputs(hidden, column), generator)
+            cells = draw_mixture(self.heads.number_outputs(hidden, column, guess), generator)
         logits = self.heads.missing_logits(hidden, column)
         if logits is None:
             return cells
@@ -297,15 +329,18 @@ def tabular_loss(
 
 
 def tabular_spec(
+    rows: RowSource,
     blocks: tuple[tuple[str, int, int, int, bool], ...],
     ties: tuple[NDArray[Any] | None, ...],
     n_components: int,
     *,
     hidden_layer_sizes: tuple[int, ...],
     activation: str,
+    init: str,
     beta: float,
+    seed: int,
 ) -> NetSpec:
-    """Describe the net for the columns of a mixed table.
+    """Describe the net for the columns of a mixed table, which starts at linear factors.
 
     ``ties`` holds, per column, the score and the interval of ranks of each tied value.
     """
@@ -315,6 +350,10 @@ def tabular_spec(
     for i, table in enumerate(of_numbers):
         if table is not None:
             start[:, i, : len(table)] = table.T
+    n_factors = 1
+    of_heads: dict[str, Any] = {}
+    if init == "pca":
+        n_factors, of_heads = factor_start(rows, columns_of(blocks), seed)
     return NetSpec(
         module=TabularVAE,
         module_params={
@@ -323,9 +362,11 @@ def tabular_spec(
             "hidden_layer_sizes": hidden_layer_sizes,
             "activation": activation,
             "n_ties": n_ties,
+            "n_factors": n_factors,
         },
         criterion=tabular_loss,
         criterion_params={"beta": beta},
-        start=dict(zip(("tie_scores", "tie_low", "tie_high"), start, strict=True)),
+        start=dict(zip(("tie_scores", "tie_low", "tie_high"), start, strict=True))
+        | {f"heads.{name}": value for name, value in of_heads.items()},
         loss_scale=1.0 / max(1, sum(kind != "constant" for kind, *_ in blocks)),
     )

@@ -25,6 +25,9 @@ from sklatent.nn import gaussian_kl
 from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 MAX_ROWS_MARGINALS = 100_000
+# The bound's KL term weighs so much unless told otherwise. Mixed tables start with codes that say
+# something, and columns that see each other: there less has to be given up.
+BETA, MIXED_BETA = 0.5, 0.8
 # A component whose KL divergence is below this carries no information (nats).
 ACTIVE_KL = 0.05
 
@@ -60,10 +63,11 @@ class VAETransformer(
         last one that explains clearly more than an average column, up to 16. Both cost about one
         further fit. Below 400 rows the curve is that of PCA. In mixed tables a float is an error,
         and "auto" is half of the columns that vary, up to 16.
-    beta : float, default=0.5
-        Weight of the KL divergence. 1 is the evidence bound itself; the default gives up a little
-        of it for codes that rebuild rows nearly as well as an autoencoder's. Larger values bring
-        the codes closer to the standard normal.
+    beta : float or "auto", default="auto"
+        Weight of the KL divergence. 1 is the evidence bound itself; smaller values give up a little
+        of it for codes that rebuild rows nearly as well as an autoencoder's, larger ones bring
+        the codes closer to the standard normal. "auto" is 0.5 for numbers alone and 0.8 in mixed
+        tables.
     prior : {"gmm", "normal"}, default="gmm"
         Distribution of the codes for ``sample`` and ``score_samples``: a full-covariance mixture
         fitted to sampled codes after training, or N(0, I).
@@ -75,8 +79,8 @@ class VAETransformer(
     activation : {"elu", "gelu", "relu", "silu", "softplus", "tanh"}, default="silu"
         Activation of the hidden layers.
     init : {"pca", "random"}, default="pca"
-        Where training starts. With "random" there is no guarantee against probabilistic PCA.
-        Mixed tables always start at random.
+        Where training starts. With "random" there is no guarantee against probabilistic PCA. In
+        mixed tables "pca" is a factor analysis of the scores of numbers and levels.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
@@ -234,7 +238,7 @@ class VAETransformer(
         **BaseLatentModel._parameter_constraints,
         "init": [StrOptions({"pca", "random"})],
         **CONSTRAINTS,
-        "beta": [Interval(Real, 0, None, closed="neither")],
+        "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "prior": [StrOptions({"gmm", "normal"})],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
@@ -243,7 +247,7 @@ class VAETransformer(
         self,
         n_components: int | float | Literal["auto"] = "auto",
         *,
-        beta: float = 0.5,
+        beta: float | Literal["auto"] = "auto",
         prior: Literal["gmm", "normal"] = "gmm",
         n_importance_samples: int = 64,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
@@ -295,16 +299,24 @@ class VAETransformer(
     def _module_of(self, table: TabularEncoder) -> type:
         return TabularVAE if table.mode_ == "quantile" else SkipVAE
 
+    @property
+    def _beta(self) -> float:
+        usual = MIXED_BETA if self._mixed else BETA
+        return usual if self.beta == "auto" else float(self.beta)
+
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
         sizes = tuple(self.hidden_layer_sizes)
         if self._mixed:
             return tabular_spec(
+                rows,
                 self.table_.blocks_,
                 self.table_.ties_,
                 n_components,
                 hidden_layer_sizes=sizes,
                 activation=self.activation,
-                beta=self.beta,
+                init=self.init,
+                beta=self._beta,
+                seed=seed,
             )
         return skip_vae_spec(
             rows,
@@ -313,7 +325,7 @@ class VAETransformer(
             hidden_layer_sizes=sizes,
             activation=self.activation,
             init=self.init,
-            beta=self.beta,
+            beta=self._beta,
             scale=self.table_.unit_,
             seed=seed,
         )
@@ -338,7 +350,7 @@ class VAETransformer(
         if self.n_active_components_ == 0 and informative:
             warnings.warn(
                 f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
-                f"the rows, so that transform returns noise. Lower beta (got {self.beta}), unless "
+                f"the rows, so that transform returns noise. Lower beta (got {self._beta}), unless "
                 "the columns have nothing to do with each other.",
                 ConvergenceWarning,
                 stacklevel=5,

@@ -4,12 +4,12 @@ from sklatent.nn._cells import (
     CELL_WIDTH,
     CellEmbedding,
     ColumnHeads,
-    Columns,
-    columns_of,
     gaussian_log_prob,
     mixture_log_prob,
     mixture_parts,
 )
+from sklatent.nn._columns import Columns, columns_of
+from sklatent.nn._guide import Belief, FactorGuide, Guess
 from sklatent.nn._layers import ACTIVATIONS, REACH_MARGIN, ResidualMap, mlp
 from sklatent.nn._losses import LOG_2PI, gaussian_kl, squared_error
 
@@ -18,9 +18,12 @@ __all__ = [
     "CELL_WIDTH",
     "LOG_2PI",
     "REACH_MARGIN",
+    "Belief",
     "CellEmbedding",
     "ColumnHeads",
     "Columns",
+    "FactorGuide",
+    "Guess",
     "ResidualMap",
     "columns_of",
     "gaussian_kl",

@@ -4,63 +4,23 @@ A table comes as one float per cell: the code of a category, the normal score of
 where the cell is missing. Inside, columns that vary are stored with the categories first.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
+from sklatent.nn._columns import Columns
+from sklatent.nn._guide import FactorGuide, Guess
 from sklatent.nn._losses import LOG_2PI
-
-# Kind, first column, one past the last, number of levels, whether cells are missing.
-Block = tuple[str, int, int, int, bool]
 
 # Width of the vectors of cells, and of the hidden layers behind the columns.
 CELL_WIDTH = 96
 # A number is embedded by linear interpolation between so many vectors, over +- REACH scores.
 N_HATS = 24
 REACH = 4.0
+# Normals in the mixture of a number; the first stand by themselves, the others move with the
+# guess that the factors make.
 N_MIXED = 6
+N_FIXED = 3
 LOG_SCALE_RANGE = (-6.0, 2.0)
-
-
-class Columns(NamedTuple):
-    """The columns of a table that vary, in the order in which they are stored.
-
-    Attributes
-    ----------
-    places : tuple of int
-        Where each stands in the table.
-    n_levels : tuple of int
-        Number of levels of each category; the numbers follow them.
-    may_miss : tuple of bool
-        Whether cells were missing, for each column.
-    """
-
-    places: tuple[int, ...]
-    n_levels: tuple[int, ...]
-    may_miss: tuple[bool, ...]
-
-    @property
-    def n_categories(self) -> int:
-        """Number of categories."""
-        return len(self.n_levels)
-
-    @property
-    def in_table_order(self) -> list[int]:
-        """Positions here, sorted by where the columns stand in the table."""
-        return sorted(range(len(self.places)), key=self.places.__getitem__)
-
-
-def columns_of(blocks: Sequence[Block]) -> Columns:
-    """Sort the columns that vary into categories and numbers."""
-    categories = [block for block in blocks if block[0] == "category"]
-    numbers = [block for block in blocks if block[0] == "number"]
-    return Columns(
-        places=tuple(block[1] for block in categories + numbers),
-        n_levels=tuple(block[3] for block in categories),
-        may_miss=tuple(block[4] for block in categories + numbers),
-    )
 
 
 class CellEmbedding(nn.Module):
@@ -124,46 +84,61 @@ class CellEmbedding(nn.Module):
 class ColumnHeads(nn.Module):
     """One likelihood per column: levels, mixtures of normals, and whether a cell is missing.
 
+    Each starts where the guess of a few linear factors puts it, and is moved from there by a
+    hidden vector.
+
     Parameters
     ----------
     columns : Columns
         The columns.
     width : int
         Width of the hidden vector that each column is read from.
+    n_factors, n_components : int
+        Number of factors of the guide, and width of the code.
     """
 
-    def __init__(self, columns: Columns, width: int) -> None:
+    def __init__(self, columns: Columns, width: int, *, n_factors: int, n_components: int) -> None:
         super().__init__()
         self.n_categories = columns.n_categories
         n_numbers = len(columns.places) - columns.n_categories
+        self.guide = FactorGuide(columns, n_factors, n_components)
         self.levels = nn.ModuleList([nn.Linear(width, n) for n in columns.n_levels])
-        start = [torch.zeros(N_MIXED), torch.linspace(-1.5, 1.5, N_MIXED)]
-        start += [torch.full((N_MIXED,), -0.5)]
+        for head in self.levels:
+            nn.init.zeros_(head.get_parameter("weight"))
+        n_moving = N_MIXED - N_FIXED
+        start = [torch.cat([torch.full((N_FIXED,), -2.0), torch.zeros(n_moving)])]
+        # together about a standard normal
+        start += [torch.linspace(-1, 1, N_FIXED), torch.linspace(-1, 1, n_moving)]
+        start += [torch.full((N_MIXED,), -0.4)]
         self.number_bias = nn.Parameter(torch.cat(start).repeat(n_numbers, 1))
-        spread = 0.3 / width**0.5
-        self.number_weight = nn.Parameter(spread * torch.randn(n_numbers, width, 3 * N_MIXED))
+        self.number_weight = nn.Parameter(torch.zeros(n_numbers, width, 3 * N_MIXED))
         self.missing = [i for i, may_miss in enumerate(columns.may_miss) if may_miss]
         self.missing_weight = nn.Parameter(torch.zeros(len(self.missing), width))
         self.missing_bias = nn.Parameter(torch.zeros(len(self.missing)))
 
-    def log_prob(self, hidden: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, hidden: Tensor, x: Tensor, guess: Guess) -> Tensor:
         """Log-likelihood of stored cells (n, q) given hidden vectors (n, q, width): (n, q).
 
-        A missing cell counts with the probability of being missing alone.
+        ``guess`` is that of the factors, (n, q). A missing cell counts with the probability of
+        being missing alone.
         """
         missing = torch.isnan(x)
         filled = torch.nan_to_num(x)
         parts = [
-            -nn.functional.cross_entropy(head(h), code, reduction="none")
-            for head, h, code in zip(
-                self.levels, hidden.unbind(1), filled.long().unbind(1), strict=False
+            -nn.functional.cross_entropy(
+                self.level_logits(hidden[:, j], j, Guess(*(part[:, j] for part in guess))),
+                filled[:, j].long(),
+                reduction="none",
             )
+            for j in range(self.n_categories)
         ]
         found = [torch.stack(parts, 1)] if parts else []
         if self.n_categories < x.shape[1]:
             numbers = slice(self.n_categories, None)
             outputs = torch.einsum("nqh,qho->nqo", hidden[:, numbers], self.number_weight)
-            found.append(mixture_log_prob(outputs + self.number_bias, filled[:, numbers]))
+            around = Guess(*(part[:, numbers] for part in guess))
+            outputs = _moved(outputs + self.number_bias, around)
+            found.append(mixture_log_prob(outputs, filled[:, numbers]))
         if not found:
             return x
         log_prob = torch.cat(found, 1).masked_fill(missing, 0.0)
@@ -176,22 +151,15 @@ class ColumnHeads(nn.Module):
         places = torch.tensor(self.missing, device=x.device)
         return log_prob.index_add(1, places, of_mask, alpha=-1)
 
-    def column_log_prob(self, hidden: Tensor, x: Tensor, column: int) -> Tensor:
-        """Log-likelihood (n,) of the cells (n,) of one column, none of which is missing."""
-        if column < self.n_categories:
-            logits = self.level_logits(hidden, column)
-            return -nn.functional.cross_entropy(logits, x.long(), reduction="none")
-        return mixture_log_prob(self.number_outputs(hidden, column), x)
-
-    def level_logits(self, hidden: Tensor, column: int) -> Tensor:
+    def level_logits(self, hidden: Tensor, column: int, guess: Guess) -> Tensor:
         """Logits of the levels of a category (n, n_levels)."""
         logits: Tensor = self.levels[column](hidden)
-        return logits
+        return logits + self.guide.tilt(guess, column)
 
-    def number_outputs(self, hidden: Tensor, column: int) -> Tensor:
+    def number_outputs(self, hidden: Tensor, column: int, guess: Guess) -> Tensor:
         """Parameters of the mixture of a number (n, 3 * N_MIXED)."""
         at = column - self.n_categories
-        return hidden @ self.number_weight[at] + self.number_bias[at]
+        return _moved(hidden @ self.number_weight[at] + self.number_bias[at], guess)
 
     def missing_logits(self, hidden: Tensor, column: int) -> Tensor | None:
         """Logit that a cell is missing (n,), None where none was."""
@@ -199,6 +167,16 @@ class ColumnHeads(nn.Module):
             return None
         at = self.missing.index(column)
         return hidden @ self.missing_weight[at] + self.missing_bias[at]
+
+
+def _moved(outputs: Tensor, guess: Guess) -> Tensor:
+    """Put the moving normals (..., 3 * N_MIXED) where the guess (...) lies, in its units."""
+    logits, means, log_scales = torch.split(outputs, N_MIXED, -1)
+    mean, log_deviation = guess.mean[..., None], guess.log_deviation[..., None]
+    moving = torch.addcmul(mean, torch.exp(log_deviation), means[..., N_FIXED:])
+    scales = log_scales[..., N_FIXED:] + log_deviation
+    parts = [logits, means[..., :N_FIXED], moving, log_scales[..., :N_FIXED], scales]
+    return torch.cat(parts, -1)
 
 
 def mixture_parts(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

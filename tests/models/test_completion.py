@@ -22,7 +22,7 @@ from sklatent.datasets import make_mixed_table
 from sklatent.models._completion import Completer, draw_truncated, log_mass_between
 from sklatent.models._latent_prior import standard_normal
 from sklatent.models._tabular_vae import TabularVAE
-from sklatent.nn import mixture_parts
+from sklatent.nn import Guess, mixture_parts
 
 N_ROWS = 6
 
@@ -162,7 +162,14 @@ def test_float32_draws_stay_within() -> None:
 def module_of(blocks: tuple[tuple[str, int, int, int, bool], ...]) -> TabularVAE:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        module = TabularVAE(blocks, 1, hidden_layer_sizes=(6,), activation="silu", n_ties=0)
+        module = TabularVAE(
+            blocks, 1, hidden_layer_sizes=(6,), activation="silu", n_ties=0, n_factors=2
+        )
+        for name in ("loading", "center", "level_scores"):
+            torch.nn.init.normal_(getattr(module.guide, name), std=0.7)
+        torch.nn.init.normal_(module.heads.number_weight, std=0.1)
+        for head in module.heads.levels:
+            torch.nn.init.normal_(head.weight, std=0.3)
         torch.nn.init.normal_(module.heads.missing_bias, std=0.5)
         for parameter in module.encoder.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
@@ -253,7 +260,8 @@ def test_a_limited_cell_counts_as_one_that_is_there(categories: TabularVAE) -> N
     )
     column = categories.columns.places.index(1)
     hidden = torch.randn(5, 96, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    _, log_mass = completer._draw_within(hidden, column, np.ones(2, bool))
+    guess = Guess(torch.zeros(5).double(), torch.zeros(5).double())
+    _, log_mass = completer._draw_within(hidden, column, guess, np.ones(2, bool))
     logits = categories.heads.missing_logits(hidden, column)
     assert logits is not None
     torch.testing.assert_close(log_mass, torch.nn.functional.logsigmoid(-logits))
@@ -278,7 +286,9 @@ def test_completion_within_a_range_and_a_list_of_numbers() -> None:
     found = complete(module, x, {0: values})
     assert set(found[:, 0]) == {0.2, 0.9}
     trunk = module.trunk(z)
-    outputs = module.heads.number_outputs(module.hidden_of(trunk, torch.zeros_like(trunk), 1), 1)
+    belief = module.guide.start(z)
+    hidden = module.hidden_of(trunk, torch.zeros_like(trunk), belief, 1)
+    outputs = module.heads.number_outputs(hidden, 1, module.guide.guess(belief, 1))
     weights = np.array(
         [float(log_mass_between(outputs, low, high).exp().mean()) for _, low, high in values]
     )

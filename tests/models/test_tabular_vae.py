@@ -11,6 +11,7 @@ import torch
 from scipy.stats import chisquare, kstest, norm
 from torch import Tensor
 
+from sklatent._training import row_source
 from sklatent.models._tabular_vae import (
     TabularVAE,
     draw_levels,
@@ -40,11 +41,24 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def scrambled_guide(module: TabularVAE) -> None:
+    """Factors that say something, and heads that listen to the hidden vectors."""
+    for name in ("loading", "center", "level_scores"):
+        torch.nn.init.normal_(getattr(module.guide, name), std=0.7)
+    module.guide.noise.uniform_(0.3, 1.0)
+    torch.nn.init.normal_(module.heads.number_weight, std=0.1)
+    for head in module.heads.levels:
+        torch.nn.init.normal_(head.weight, std=0.3)
+
+
 def module_of(blocks: Blocks, k: int = 2) -> TabularVAE:
     """A module with weights that are nowhere zero, as after training."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = TabularVAE(blocks, k, hidden_layer_sizes=(6,), activation="silu", n_ties=0)
+        module = TabularVAE(
+            blocks, k, hidden_layer_sizes=(6,), activation="silu", n_ties=0, n_factors=3
+        )
+        scrambled_guide(module)
         for name in ("missing_weight", "missing_bias"):
             torch.nn.init.normal_(module.heads.get_parameter(name), std=0.5)
         for parameter in module.encoder.parameters():
@@ -96,11 +110,19 @@ def test_column_by_column_is_all_at_once() -> None:
     x, z = mixed_cells(30), codes(30)[:, 0]
     cells = x[:, module.places]
     trunk = module.trunk(z)
-    together = module._hidden(trunk, module._contexts(cells, None, module.table_order))
-    context = torch.zeros_like(trunk)
+    guess, factors = module.guide.along(cells, None, module.table_order, z[:, None])
+    contexts = module._contexts(cells, None, module.table_order)
+    contexts = contexts + module.context_factors(factors[:, 0])
+    together = module._hidden(trunk, contexts)
+    context, belief = torch.zeros_like(trunk), module.guide.start(z)
     for column in module.columns.in_table_order:
-        torch.testing.assert_close(module.hidden_of(trunk, context, column), together[:, column])
+        hidden = module.hidden_of(trunk, context, belief, column)
+        torch.testing.assert_close(hidden, together[:, column])
+        mean, log_deviation = module.guide.guess(belief, column)
+        torch.testing.assert_close(mean, guess.mean[:, 0, column])
+        torch.testing.assert_close(log_deviation, guess.log_deviation[:, 0, column])
         context = context + module.vector_of(cells[:, column], column)
+        belief = module.guide.seen(belief, cells[:, column], column)
 
 
 def test_columns_see_those_before_them_and_no_others() -> None:
@@ -180,10 +202,13 @@ def test_decoding_is_deterministic_and_gives_cells_of_the_table() -> None:
     assert set(x[:, 3].tolist()) <= {0.0, 1.0, 2.0, 3.0}
     # each cell is the likeliest given those before it
     cells = x[:, module.places]
-    hidden = module._hidden(module.trunk(z), module._contexts(cells, None, module.table_order))
     column = module.columns.places.index(3)
-    likeliest = module.heads.level_logits(hidden[:, column], column).argmax(1)
-    assert torch.equal(likeliest.double(), x[:, 3])
+    each = []
+    for level in range(4):
+        other = cells.clone()
+        other[:, column] = level
+        each.append(module.known_log_likelihood(other, z[:, None])[:, 0])
+    assert torch.equal(torch.stack(each).argmax(0).double(), x[:, 3])  # no column follows it
 
 
 def test_draws_have_the_probabilities_of_the_likelihood() -> None:
@@ -236,8 +261,18 @@ def spiked() -> tuple[TabularVAE, TabularEncoder, np.ndarray]:
     number[:400], number[400:600] = 0.0, 0.3
     X = np.column_stack([number, rng.integers(0, 2, 1000)])
     table = TabularEncoder(mode="quantile").fit(X)
+    encoded = table.transform(X)
+    rows = row_source(lambda index: encoded[index], len(X), 2, torch.device("cpu"))
     spec = tabular_spec(
-        table.blocks_, table.ties_, 1, hidden_layer_sizes=(4,), activation="silu", beta=1.0
+        rows,
+        table.blocks_,
+        table.ties_,
+        1,
+        hidden_layer_sizes=(4,),
+        activation="silu",
+        init="random",
+        beta=1.0,
+        seed=0,
     )
     module = TabularVAE(**spec.module_params)
     for name, value in spec.start.items():
@@ -282,6 +317,7 @@ def test_hidden_cells_and_orders_are_as_often_as_told() -> None:
     keep, context = module._hide(cells, generator())
     assert set(keep.unique().tolist()) == set(context.unique().tolist()) == {0.0, 1.0}
     assert float(context.mean()) == pytest.approx(0.6, abs=0.02)
+    assert (context.mean(1) == 1).double().mean() > 0.2  # as when rows are drawn
     # three rows in ten lose cells, half of them on average
     assert float(keep.mean()) == pytest.approx(1 - 0.3 * 0.5, abs=0.02)
     # one order is as likely as the other, apart from that of the table

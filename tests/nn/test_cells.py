@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, MixtureSameFamily, Normal
 
-from sklatent.nn import CellEmbedding, ColumnHeads, columns_of, mixture_log_prob, mixture_parts
+from sklatent.nn import (
+    CellEmbedding,
+    ColumnHeads,
+    Guess,
+    columns_of,
+    mixture_log_prob,
+    mixture_parts,
+)
 from sklatent.nn._cells import N_HATS, N_MIXED, REACH
 
 # In the order of the table: a number with holes, two categories, a constant, a plain number.
@@ -40,9 +47,22 @@ def scrambled(module: torch.nn.Module, generator: torch.Generator) -> torch.nn.M
 
 @pytest.fixture
 def heads(generator: torch.Generator) -> ColumnHeads:
-    module = scrambled(ColumnHeads(COLUMNS, WIDTH), generator)
+    module = scrambled(ColumnHeads(COLUMNS, WIDTH, n_factors=2, n_components=2), generator)
     assert isinstance(module, ColumnHeads)
+    for name in ("loading", "center", "level_scores"):
+        getattr(module.guide, name).normal_(generator=generator)
     return module
+
+
+@pytest.fixture
+def guess(generator: torch.Generator) -> Guess:
+    """What factors might say of 40 rows, some of it quite sure."""
+    draws = torch.randn(2, 40, 4, generator=generator, dtype=torch.float64)
+    return Guess(draws[0], 0.5 * draws[1])
+
+
+def of_column(guess: Guess, column: int) -> Guess:
+    return Guess(*(part[:, column] for part in guess))
 
 
 @pytest.fixture
@@ -85,16 +105,17 @@ def test_mixtures_are_those_of_torch_distributions(generator: torch.Generator) -
 
 
 def test_each_cell_has_the_likelihood_of_its_kind(
-    heads: ColumnHeads, hidden: Tensor, cells: Tensor
+    heads: ColumnHeads, hidden: Tensor, cells: Tensor, guess: Guess
 ) -> None:
-    found = heads.log_prob(hidden, cells)
+    found = heads.log_prob(hidden, cells, guess)
     for column in range(4):
         h, x = hidden[:, column], cells[:, column]
         there = ~torch.isnan(x)
+        around = Guess(*(part[there] for part in of_column(guess, column)))
         if column < 2:
-            law = Categorical(logits=heads.level_logits(h[there], column))
+            law = Categorical(logits=heads.level_logits(h[there], column, around))
         else:
-            law = normal_mixture(heads.number_outputs(h[there], column))
+            law = normal_mixture(heads.number_outputs(h[there], column, around))
         expected = torch.zeros_like(x)
         expected[there] = law.log_prob(x[there])
         logits = heads.missing_logits(h, column)
@@ -104,25 +125,29 @@ def test_each_cell_has_the_likelihood_of_its_kind(
         torch.testing.assert_close(found[:, column], expected)
 
 
-def test_one_column_alone_is_the_column_of_all_of_them(
-    heads: ColumnHeads, hidden: Tensor, cells: Tensor
-) -> None:
-    whole = torch.nan_to_num(cells)
-    together = heads.log_prob(hidden, whole)
-    for column in range(4):
-        alone = heads.column_log_prob(hidden[:, column], whole[:, column], column)
-        logits = heads.missing_logits(hidden[:, column], column)
-        if logits is not None:
-            alone = alone + torch.nn.functional.logsigmoid(-logits)
-        torch.testing.assert_close(together[:, column], alone)
+def test_numbers_start_near_the_guess_and_levels_at_it() -> None:
+    heads = ColumnHeads(COLUMNS, WIDTH, n_factors=1, n_components=1).double()
+    heads.requires_grad_(False)
+    heads.guide.level_scores.copy_(torch.linspace(-1, 1, 7))
+    hidden = torch.randn(1, WIDTH, dtype=torch.float64)
+    mean, deviation = 1.3, 0.2
+    around = Guess(torch.tensor([mean]), torch.tensor([deviation]).log())
+    mixture = normal_mixture(heads.number_outputs(hidden, 3, around))
+    moving = mixture.component_distribution.mean[0, 3:]
+    assert float(moving.mean()) == pytest.approx(mean)
+    assert float(moving.max() - mean) == pytest.approx(deviation)
+    # some of the weight stands by itself at zero
+    assert float(mixture.mean) == pytest.approx(mean, abs=0.2)
+    logits = heads.level_logits(hidden, 1, around)
+    torch.testing.assert_close(logits - heads.levels[1].bias, heads.guide.tilt(around, 1))
 
 
 def test_missing_cells_count_with_their_coin_alone_and_leave_no_nan(
-    heads: ColumnHeads, hidden: Tensor
+    heads: ColumnHeads, hidden: Tensor, guess: Guess
 ) -> None:
     missing = torch.full((40, 4), torch.nan, dtype=torch.float64)
     hidden = hidden.requires_grad_()
-    found = heads.log_prob(hidden, missing)
+    found = heads.log_prob(hidden, missing, guess)
     for column in (0, 2):
         logits = heads.missing_logits(hidden[:, column], column)
         assert logits is not None
@@ -133,19 +158,23 @@ def test_missing_cells_count_with_their_coin_alone_and_leave_no_nan(
     assert torch.isfinite(gradient).all()
 
 
-def test_levels_and_holes_sum_to_one(heads: ColumnHeads, hidden: Tensor) -> None:
+def test_levels_and_holes_sum_to_one(heads: ColumnHeads, hidden: Tensor, guess: Guess) -> None:
     total = torch.zeros(40, dtype=torch.float64)
     for value in (0.0, 1.0, 2.0, math.nan):
         x = torch.full((40, 4), value, dtype=torch.float64)
-        total += heads.log_prob(hidden, x)[:, 0].exp()
+        total += heads.log_prob(hidden, x, guess)[:, 0].exp()
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-def test_numbers_and_holes_integrate_to_one(heads: ColumnHeads, hidden: Tensor) -> None:
+def test_numbers_and_holes_integrate_to_one(
+    heads: ColumnHeads, hidden: Tensor, guess: Guess
+) -> None:
     grid = torch.linspace(-60, 60, 24_001, dtype=torch.float64)
     x = grid[:, None].repeat(1, 4)
     density = heads.log_prob(
-        hidden[:1].expand(len(grid), -1, -1), torch.cat([torch.zeros_like(x[:, :2]), x[:, 2:]], 1)
+        hidden[:1].expand(len(grid), -1, -1),
+        torch.cat([torch.zeros_like(x[:, :2]), x[:, 2:]], 1),
+        Guess(*(part[:1].expand(len(grid), -1) for part in guess)),
     ).exp()
     area = density.sum(0) * (grid[1] - grid[0])
     hole = heads.missing_logits(hidden[:1, 2], 2)
@@ -188,4 +217,5 @@ def test_no_column_that_varies(blocks: tuple[tuple[str, int, int, int, bool], ..
     columns = columns_of(blocks)
     x = torch.empty(3, 0)
     assert CellEmbedding(columns, WIDTH)(x).shape == (3, 0, WIDTH)
-    assert ColumnHeads(columns, WIDTH).log_prob(torch.empty(3, 0, WIDTH), x).shape == (3, 0)
+    heads = ColumnHeads(columns, WIDTH, n_factors=1, n_components=1)
+    assert heads.log_prob(torch.empty(3, 0, WIDTH), x, Guess(x, x)).shape == (3, 0)
