@@ -44,14 +44,14 @@ HOLDING: dict[str, list[dict[str, Any]]] = {
         {"n_clusters": 2, "estimator": PCA(1), "method": "gmm", "random_state": 0},
         {
             "n_clusters": 2,
-            "estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20),
+            "estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=10),
             "method": "kmeans",
             "random_state": 0,
         },
         {
             "n_clusters": 2,
-            "estimator": NeighborEmbedding(1, hidden_layer_sizes=(8,), max_steps=5),
-            "method": "merge",
+            "estimator": NeighborEmbedding(1, hidden_layer_sizes=(8,), max_steps=3),
+            "method": "kmeans",
             "random_state": 0,
         },
     ],

@@ -60,9 +60,9 @@ def relabel(labels: NDArray[Any]) -> Labels:
 
 def block_weights(graph: Any, labels: Labels) -> Array:
     """Share of the edges between each two clusters: symmetric, sums to one."""
-    n, k = len(labels), int(labels.max()) + 1
-    member = sparse.csr_array((np.ones(n), (np.arange(n), labels)), shape=(n, k))
-    weights = (member.T @ graph @ member).toarray()
+    k = int(labels.max()) + 1
+    pairs = np.repeat(labels * k, np.diff(graph.indptr)) + labels[graph.indices]
+    weights = np.bincount(pairs, graph.data, k * k).reshape(k, k)
     shares: Array = weights / weights.sum()
     return shares
 
