@@ -241,7 +241,7 @@ class TabularVAE(nn.Module):
         n, m, q = *z.shape[:2], cells.shape[1]
         guess, factors = self.guide.along(cells, keep, order, z)
         contexts = self._contexts(cells, keep, order)[:, None] + self.context_factors(factors)
-        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts.view(n * m, q, -1))
+        hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts.view(n * m, q, CELL_WIDTH))
         spread = guess.log_deviation.expand(-1, m, -1)
         flat = Guess(guess.mean.reshape(n * m, q), spread.reshape(n * m, q))
         log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0), flat)
