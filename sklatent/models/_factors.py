@@ -4,19 +4,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from sklatent._training import RowSource
 from sklatent.nn import Columns
 
 Array = NDArray[np.float64]
 
-# The factors are fitted to at most so many rows, and to none below the other number.
-MAX_ROWS, MIN_ROWS = 4000, 20
+# The factors are fitted to at most so many rows and cells, and to none below the last number.
+MAX_ROWS, MAX_CELLS, MIN_ROWS = 4000, 1 << 21, 20
 # The numbers of factors that are tried, one after the other while rows held out gain.
 N_FACTORS = (1, 2, 4, 8, 16)
 N_ROUNDS = 30
 # Rounds in which the levels find scores that go with the other columns.
 N_SCORINGS = 10
+# In wide tables each category looks at so many others, drawn at random.
+MAX_OTHERS = 64
+# With fewer rows a level a category says nothing here: its scores would be read off the very rows
+# that they are compared with.
+ROWS_PER_LEVEL = 5
 # Scores of rare levels are drawn to the mean as by so many rows there.
 SHRINKAGE = 5.0
 # Farthest score of a level, in standard deviations.
@@ -44,8 +50,9 @@ def factor_start(rows: RowSource, columns: Columns, seed: int) -> tuple[int, dic
     """Give the number of factors, and what the heads of the columns start from."""
     rng = np.random.default_rng(seed)
     n = len(rows)
-    if n > MAX_ROWS:
-        rows = rows.subset(np.sort(rng.permutation(n)[:MAX_ROWS]))
+    most = min(MAX_ROWS, MAX_CELLS // max(1, len(columns.places)))
+    if n > most:
+        rows = rows.subset(np.sort(rng.permutation(n)[:most]))
     cells = np.concatenate(list(rows.arrays()))[:, list(columns.places)]
     scores, level_scores = level_scores_of(cells, columns, rng)
     factors = _fit(scores, rng)
@@ -73,8 +80,14 @@ def level_scores_of(
     for _ in range(N_SCORINGS if cells.shape[1] > 1 and tables else 0):
         standard = _standardized(scores)
         for j in range(len(tables)):
-            tables[j] = _leading(cells[:, j], np.delete(standard, j, 1), len(tables[j]))
+            others = np.delete(np.arange(cells.shape[1]), j)
+            if len(others) > MAX_OTHERS:
+                others = rng.choice(others, MAX_OTHERS, replace=False)
+            tables[j] = _leading(cells[:, j], standard[:, others], len(tables[j]))
         scores = _scored(cells, tables)
+    for j, table in enumerate(tables):
+        if np.count_nonzero(~np.isnan(cells[:, j])) < ROWS_PER_LEVEL * len(table):
+            scores[:, j], table[:] = np.nan, 0.0
     return scores, tables
 
 
@@ -82,9 +95,10 @@ def _leading(codes: Array, others: Array, n_levels: int) -> Array:
     there = ~np.isnan(codes)
     code = codes[there].astype(int)
     counts = np.bincount(code, minlength=n_levels)
-    sums = np.zeros((n_levels, others.shape[1]))
-    np.add.at(sums, code, others[there])
-    means = sums / (counts + SHRINKAGE)[:, None]
+    of_level = csr_array(
+        (np.ones(len(code)), (code, np.arange(len(code)))), shape=(n_levels, len(code))
+    )
+    means = (of_level @ others[there]) / (counts + SHRINKAGE)[:, None]
     _, _, axes = np.linalg.svd(np.sqrt(counts)[:, None] * means, full_matrices=False)
     table: Array = means @ axes[0]
     return table
@@ -168,7 +182,8 @@ def fit_factors(scores: Array, n_factors: int) -> Factors:
         about = known.T @ spread_of.reshape(n, -1) * _products(loading, loading)
         total = (rest**2).sum(0) + about.sum(1)
         noise = np.maximum((total + 0.05) / (count + 1), LEAST_NOISE)
-    return Factors(loading * spread[:, None], noise * spread**2, center + shift * spread)
+    noise = np.where(known.any(0), noise * spread**2, 1.0)
+    return Factors(loading * spread[:, None], noise, center + shift * spread)
 
 
 def _products(a: Array, b: Array) -> Array:

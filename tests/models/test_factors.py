@@ -63,6 +63,18 @@ def test_levels_are_ordered_by_what_goes_with_them() -> None:
     assert np.isnan(scores[::7, 0]).all()
 
 
+def test_categories_of_many_levels_say_nothing_at_the_start() -> None:
+    rng = np.random.default_rng(0)
+    cells = np.column_stack([rng.integers(0, 200, 400), rng.normal(size=(400, 3))])
+    blocks = (("category", 0, 1, 200, False), *(("number", j, j + 1, 0, False) for j in (1, 2, 3)))
+    rows = row_source(lambda index: cells[index], 400, 4, torch.device("cpu"))
+    n_factors, start = factor_start(rows, columns_of(blocks), 0)
+    assert n_factors == 1
+    assert not start["guide.loading"][0].any()
+    assert start["guide.noise"][0] == 1
+    assert not start["guide.level_scores"].any()
+
+
 @pytest.mark.parametrize("n", [2, 5, 25])
 def test_few_rows_have_a_start(n: int) -> None:
     X, _ = planted(n, 0.3)
