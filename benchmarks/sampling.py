@@ -87,7 +87,7 @@ def _vae(train: Matrix, seed: int, n_components: int | Literal["auto"]) -> Sampl
 def _gmm(train: Matrix, seed: int, *, calibrated: bool) -> Sampler:
     varying = train.std(0) > 0  # a constant column would give the peer away by itself
     scaler = StandardScaler().fit(train[:, varying])
-    mixture = _mixture_by_bic(scaler.transform(train[:, varying]), seed)
+    mixture = mixture_by_bic(scaler.transform(train[:, varying]), seed)
     to_quantiles = None
     if calibrated:
         drawn = scaler.inverse_transform(mixture.sample(CALIBRATION_ROWS)[0])
@@ -102,7 +102,7 @@ def _gmm(train: Matrix, seed: int, *, calibrated: bool) -> Sampler:
     return draw
 
 
-def _mixture_by_bic(X: Matrix, seed: int) -> GaussianMixture:
+def mixture_by_bic(X: Matrix, seed: int) -> GaussianMixture:
     """Double the components until BIC rises."""
 
     def fitted(k: int) -> GaussianMixture:
