@@ -19,7 +19,7 @@ PRESENT := $(filter $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)),$(
 .PHONY: help demo test lint docs bench bench-quick clean
 
 help:
-	@echo "make demo         fit the models beside PCA and to a mixed table, write figures to demo-output/"
+	@echo "make demo         fit everything beside PCA, IsolationForest and KMeans, write figures to demo-output/"
 	@echo "make demo DATA=my.csv [TARGET=column]"
 	@echo "                  fit VAETransformer to your own table, draw rows and report on them"
 	@echo "make test         tests and doctests"
