@@ -140,7 +140,16 @@ def _clustpy(name: str, Z: Matrix, k: int, seed: int) -> Any:
     from clustpy import deep
 
     kind = {"dec": deep.DEC, "idec": deep.IDEC, "vade": deep.VaDE, "n2d": deep.N2D}[name]
-    return kind(k, random_state=seed).fit(Z.astype(np.float32)).labels_
+    options: dict[str, Any] = {}
+    if name == "vade":  # its default is for numbers between 0 and 1
+        from torch.nn import MSELoss
+
+        options["ssl_loss_fn"] = MSELoss()
+    if name == "n2d":  # its default takes at most three clusters
+        from umap import UMAP
+
+        options["manifold_class"] = UMAP
+    return kind(k, random_state=seed, **options).fit(Z.astype(np.float32)).labels_
 
 
 # -- figures ---------------------------------------------------------------------------------------
