@@ -19,7 +19,7 @@ _KINDS = ("cell", "cells", "jitter")
 _REPLACED = 0.3
 # Standard deviation of the kind "jitter": half an interquartile range of each number.
 _JITTER = 0.5
-# Half the range between the quartiles of a normal score.
+# Range between the quartiles of a normal score.
 _NORMAL_RANGE = 1.349
 
 

@@ -48,7 +48,7 @@ class MixedTablesMixin:
             categorical_features=self.categorical_features,
         )
         rows = table._check_rows(X, reset=True, estimator=self, min_rows=2)
-        if isinstance(rows, MixedRows) or not _has_missing(rows):
+        if isinstance(rows, MixedRows) or not rows.has_missing():
             return table, rows
         if self.mode == "affine":
             check_rows(self, X, reset=True)  # says which cell
@@ -74,11 +74,3 @@ class MixedTablesMixin:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.allow_nan = self.mode != "affine"
         return tags
-
-
-def _has_missing(rows: Rows) -> bool:
-    step = 1 + (1 << 17) // rows.shape[1]
-    return any(
-        bool(np.isnan(rows.values[start : start + step]).any())
-        for start in range(0, len(rows), step)
-    )

@@ -213,7 +213,7 @@ class LatentClusterer(
         if self.n_clusters != "auto" and n < self.n_clusters:
             raise ValueError(f"n_samples={n} should be >= n_clusters={self.n_clusters}.")
         random = check_random_state(self.random_state)
-        if isinstance(rows, Rows) and np.isnan(rows.values[graph_rows(n)]).any():
+        if isinstance(rows, Rows) and rows.has_missing():
             table.set_params(mode="quantile")
             rows = self._check(table, X, reset=True)
         self.table_ = table
@@ -267,9 +267,7 @@ class LatentClusterer(
         space = codes if self.estimator is not None else self._comparable(rows)
         graph = neighbor_graph(space, self.n_neighbors)
         k = self._count(graph, space, random)
-        plain = (
-            [] if self.estimator is not None else self._plain_candidates(codes, graph, k, random)
-        )
+        plain = [] if self.estimator is not None else self._plain_candidates(graph, k, random)
         return self._choose([*plain, *self._latent_candidates(codes, graph, k, random)]), codes
 
     def _comparable(self, rows: Rows | MixedRows) -> Matrix:
@@ -289,7 +287,7 @@ class LatentClusterer(
         self._takes_arrays = True
         linear = self._principal(some.values)
         codes = np.asarray(linear.transform(some.values), dtype=np.float64)
-        plain = self._plain_candidates(codes, graph, k, random)
+        plain = self._plain_candidates(graph, k, random)
         small = len(matrix) < SMALL_ROWS and matrix.shape[1] <= SMALL_COLUMNS
         if small or k == 1:
             self.estimator_ = linear
@@ -345,7 +343,7 @@ class LatentClusterer(
         ).fit(values)
 
     def _plain_candidates(
-        self, codes: Matrix, graph: NeighborGraph, k: int, random: np.random.RandomState
+        self, graph: NeighborGraph, k: int, random: np.random.RandomState
     ) -> list[Clustering]:
         """Cluster without a network."""
         if self.method in ("auto", "merge") and k > 1:

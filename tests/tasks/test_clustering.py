@@ -197,6 +197,17 @@ def test_mixed_table_with_the_default_finds_the_same_clusters_with_any_seed() ->
         assert adjusted_rand_score(y, model.labels_) > 0.7
 
 
+def test_a_hole_outside_of_the_rows_of_the_graph_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbors, "MAX_GRAPH_ROWS", 60)
+    X, _ = make_blobs(90, n_features=3, random_state=0)
+    inside = np.zeros(90, bool)
+    inside[neighbors.graph_rows(90)] = True
+    X[~inside, 0] = np.nan
+    model = LatentClusterer(3, random_state=0).fit(X)
+    assert model.table_.mode_ == "quantile"
+    assert np.array_equal(model.labels_, model.predict(X))
+
+
 @pytest.mark.parametrize("n_rows", [8, 10])
 def test_few_rows(n_rows: int) -> None:
     X = np.random.default_rng(0).normal(size=(n_rows, 3))
