@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from sklatent._utils.persistence import check_state, stamp
+from sklatent.tasks._graph import relabel
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -159,4 +160,4 @@ def kmeans(X: Array, n_clusters: int, random: np.random.RandomState, *, n_init: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
         labels = KMeans(n_clusters, n_init=n_init, random_state=seed).fit_predict(X)
-    return np.asarray(np.unique(labels, return_inverse=True)[1], dtype=np.intp)
+    return relabel(labels)
