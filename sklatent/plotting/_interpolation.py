@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sklatent._utils.latent import as_rows
 from sklatent.geometry import interpolate
 from sklatent.metrics._reconstruction import Comparison
-from sklatent.plotting._panels import RowSeries, TableScale, check_image_shape, draw_series
+from sklatent.plotting._series import RowSeries, SeriesDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 
-class InterpolationDisplay:
+class InterpolationDisplay(SeriesDisplay):
     """Rows along paths in the latent space, as images or as cells of the columns that change.
 
     Make one by :meth:`from_estimator`, which draws at once. The arrays are kept, so that
@@ -56,22 +54,6 @@ class InterpolationDisplay:
     ...     PCA(10).fit(X), X, X[:1], X[1:2], image_shape=(8, 8)
     ... )  # doctest: +SKIP
     """
-
-    figure_: Figure | SubFigure
-    axes_: NDArray[np.object_]
-
-    def __init__(
-        self,
-        *,
-        series: list[RowSeries],
-        scale: TableScale,
-        limits: tuple[float, float] = (0.0, 1.0),
-        image_shape: tuple[int, ...] | None = None,
-    ) -> None:
-        self.series = series
-        self.scale = scale
-        self.limits = limits
-        self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
@@ -124,7 +106,7 @@ class InterpolationDisplay:
         if not methods:
             raise ValueError("methods is empty: name one at least.")
         ticks = [f"{share:.2g}" for share in np.linspace(0.0, 1.0, max(2, n_steps))]
-        series = []
+        numbered = []
         for method in methods:
             method_: Any = method
             rows = interpolate(estimator, as_rows(a), as_rows(b), n_steps, method=method_, X=X)
@@ -133,51 +115,7 @@ class InterpolationDisplay:
             for number, cells in enumerate(paths):
                 label = f"path {number}" if len(paths) > 1 else ""
                 label = f"{label} {method}".strip() if len(methods) > 1 or not label else label
-                series.append((number, RowSeries(label, ticks, cells)))
-        series.sort(key=lambda pair: pair[0])  # the methods of a path side by side
-        display = cls(
-            series=[one for _, one in series],
-            scale=TableScale.of(found),
-            limits=(float(np.nanmin(found.rows)), float(np.nanmax(found.rows))),
-            image_shape=check_image_shape(image_shape, len(found.columns)),
-        )
-        return display.plot(ax=ax, **options)
-
-    def plot(
-        self, ax: Axes | None = None, *, max_columns: int = 10, cmap: str | None = None
-    ) -> InterpolationDisplay:
-        """Draw one panel for each path.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            A place to draw in: it is switched off and divided. By default a new figure.
-        max_columns : int, default=10
-            How many columns each panel shows: those that change most.
-        cmap : str, default=None
-            Name of a colour map; by default "gray_r" for images, and "RdBu_r" for numbers, white
-            at the mean of the column and dark at two standard deviations.
-
-        Returns
-        -------
-        display : InterpolationDisplay
-            The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If ``max_columns`` is not positive.
-        """
-        self.figure_, self.axes_ = draw_series(
-            "InterpolationDisplay",
-            ax,
-            self.series,
-            self.scale,
-            image_shape=self.image_shape,
-            limits=self.limits,
-            max_columns=max_columns,
-            cmap=cmap,
-        )
-        return self
+                numbered.append((number, RowSeries(label, ticks, cells)))
+        # the methods of a path side by side
+        series = [one for _, one in sorted(numbered, key=lambda pair: pair[0])]
+        return cls._of(series, found, image_shape).plot(ax=ax, **options)

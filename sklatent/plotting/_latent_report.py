@@ -143,7 +143,9 @@ class LatentReportDisplay:
         order = np.argsort(-report.share, kind="stable")
         table = getattr(report, values)[order]
         k, p = table.shape
-        size = (min(14.0, 2.6 + 0.42 * p), min(12.0, 1.3 + 0.3 * k))
+        longest = max(len(short(name)) for name in report.columns) if p <= _MOST_NAMES else 4
+        # inches of a cell, and of a letter of a slanted name
+        size = (min(14.0, 2.6 + 0.42 * p), min(12.0, 0.4 + 0.06 * longest + 0.3 * k))
         self.figure_, panels = make_panels(plt, ax, (1, 1), size)
         self.ax_ = panels[0, 0]
         top = 1.0 if values == "r2" else float(np.nanmax(table, initial=1e-12))

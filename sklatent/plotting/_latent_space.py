@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _Float = NDArray[np.float64]
 
 _VIEWS = ("pca", "tsne", "umap")
-# t-SNE and UMAP move rows one by one: more are subsampled.
-_MOST_ROWS = 3000
+# t-SNE and UMAP move rows one by one: more are subsampled. Fewer have no neighbourhoods.
+_MOST_ROWS, _FEWEST_ROWS = 3000, 4
+_UMAP_NEIGHBORS = 15
 # As many groups can be told apart by colour, and listed.
 _MOST_GROUPS = 12
 
@@ -89,6 +90,7 @@ class LatentSpaceDisplay:
         X: Any,
         *,
         color: Any = None,
+        color_name: str | None = None,
         view: Literal["pca", "tsne", "umap"] = "pca",
         ax: Axes | None = None,
         **options: Any,
@@ -104,6 +106,8 @@ class LatentSpaceDisplay:
         color : object or array-like of shape (n_samples,), default=None
             Name or position of a column of ``X``; or a number or word for each row, such as labels,
             clusters, or scores.
+        color_name : str, default=None
+            What the colours are; by default the name of the column, where there is one.
         view : {"pca", "tsne", "umap"}, default="pca"
             How more than two components come into the plane. "tsne" and "umap" show at most 3,000
             rows; "umap" needs umap-learn.
@@ -122,17 +126,18 @@ class LatentSpaceDisplay:
         TypeError
             If the estimator has no ``inverse_transform``.
         ValueError
-            If there is no such column, or not one colour for each row.
+            If there is no such column, not one colour for each row, or too few rows for the view.
+        ImportError
+            If the view needs a library that is not installed.
         """
         check_latent_model(estimator)
         codes = encode(estimator, X)
-        name = None
         if isinstance(color, str | int):
-            name, color = str(color), _column(X, color)
+            color_name, color = color_name or str(color), _column(X, color)
         return cls.from_predictions(
             codes,
             color=color,
-            color_name=name,
+            color_name=color_name,
             component_names=component_names(estimator, codes.shape[1]),
             view=view,
             ax=ax,
@@ -178,7 +183,7 @@ class LatentSpaceDisplay:
         Raises
         ------
         ValueError
-            If there is not one colour for each row, or no such view.
+            If there is not one colour for each row, no such view, or too few rows for it.
         ImportError
             If the view needs a library that is not installed.
         """
@@ -318,9 +323,15 @@ def _plane(codes: _Float, view: str, names: list[str] | None) -> tuple[_Float, t
             f"first principal component of the codes ({shares[0]:.0%})",
             f"second ({shares[1]:.0%})",
         )
+    if n < _FEWEST_ROWS:
+        raise ValueError(
+            f"view={view!r} needs {_FEWEST_ROWS} rows at least, got n_samples={n}: take view='pca'."
+        )
+    # principal components keep the large picture, where there are two of them
+    start = "pca" if k > 1 and np.ptp(codes, axis=0).any() else "random"
     if view == "tsne":
         perplexity = min(30.0, max(1.0, (n - 1) / 3))
-        plane = TSNE(perplexity=perplexity, init="random", random_state=0).fit_transform(codes)
+        plane = TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(codes)
         return plane.astype(np.float64), ("t-SNE", "")
     try:
         umap = import_module("umap")
@@ -329,5 +340,7 @@ def _plane(codes: _Float, view: str, names: list[str] | None) -> tuple[_Float, t
             "view='umap' needs umap-learn, which is not installed: pip install umap-learn, or take "
             "view='tsne'."
         ) from error
-    plane = umap.UMAP(random_state=0).fit_transform(codes)
+    # a seed and few rows set these numbers anyway, each with a warning
+    options = {"n_neighbors": min(_UMAP_NEIGHBORS, n - 1), "n_jobs": 1, "random_state": 0}
+    plane = umap.UMAP(init=start, **options).fit_transform(codes)
     return np.asarray(plane, dtype=np.float64), ("UMAP", "")

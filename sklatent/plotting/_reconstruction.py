@@ -240,6 +240,8 @@ class ReconstructionDisplay:
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
             ax.plot(ends, ends, color=QUIET, linewidth=0.8, zorder=0)
             ax.margins(y=0.15)
+        # few ticks: long numbers would run into one another
+        ax.locator_params(nbins=4)
         ax.set_xlabel("original" + (" (days)" if unit > 1 else ""), fontsize=7)
         ax.set_ylabel("rebuilt", fontsize=7)
 

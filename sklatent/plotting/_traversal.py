@@ -6,23 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from sklatent._utils.latent import check_latent_model, component_names, encode
 from sklatent.geometry import traverse
 from sklatent.metrics._reconstruction import Comparison
-from sklatent.plotting._panels import RowSeries, TableScale, check_image_shape, draw_series
+from sklatent.plotting._series import RowSeries, SeriesDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 _MOST_COMPONENTS = 6
 _RANGE = (0.01, 0.99)  # quantiles of the codes
 
 
-class TraversalDisplay:
+class TraversalDisplay(SeriesDisplay):
     """Traversals of single components, as rows of images or as cells of the columns that change.
 
     Make one by :meth:`from_estimator`, which draws at once. The arrays are kept, so that
@@ -58,22 +56,6 @@ class TraversalDisplay:
     >>> X = load_digits().data
     >>> TraversalDisplay.from_estimator(PCA(5).fit(X), X, image_shape=(8, 8))  # doctest: +SKIP
     """
-
-    figure_: Figure | SubFigure
-    axes_: NDArray[np.object_]
-
-    def __init__(
-        self,
-        *,
-        series: list[RowSeries],
-        scale: TableScale,
-        limits: tuple[float, float] = (0.0, 1.0),
-        image_shape: tuple[int, ...] | None = None,
-    ) -> None:
-        self.series = series
-        self.scale = scale
-        self.limits = limits
-        self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
@@ -140,49 +122,4 @@ class TraversalDisplay:
             series.append(RowSeries(names[place], ticks, found.others))
         if not series:
             raise ValueError("components is empty: name one at least.")
-        display = cls(
-            series=series,
-            scale=TableScale.of(found),
-            limits=(float(np.nanmin(found.rows)), float(np.nanmax(found.rows))),
-            image_shape=check_image_shape(image_shape, len(found.columns)),
-        )
-        return display.plot(ax=ax, **options)
-
-    def plot(
-        self, ax: Axes | None = None, *, max_columns: int = 6, cmap: str | None = None
-    ) -> TraversalDisplay:
-        """Draw one panel for each component.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            A place to draw in: it is switched off and divided. By default a new figure.
-        max_columns : int, default=6
-            How many columns each panel shows: those that the component changes most.
-        cmap : str, default=None
-            Name of a colour map; by default "gray_r" for images, and "RdBu_r" for numbers, white
-            at the mean of the column and dark at two standard deviations.
-
-        Returns
-        -------
-        display : TraversalDisplay
-            The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If ``max_columns`` is not positive.
-        """
-        self.figure_, self.axes_ = draw_series(
-            "TraversalDisplay",
-            ax,
-            self.series,
-            self.scale,
-            image_shape=self.image_shape,
-            limits=self.limits,
-            max_columns=max_columns,
-            cmap=cmap,
-        )
-        return self
+        return cls._of(series, found, image_shape).plot(ax=ax, **options)

@@ -83,7 +83,7 @@ def test_known_displays_are_found() -> None:
 def test_display_documents_its_parameters(name: str) -> None:
     cls = getattr(sklatent.plotting, name)
     assert documented(ClassDoc(cls)) == parameters(cls)
-    verbs = [verb for verb in vars(cls) if verb == "plot" or verb.startswith("from_")]
+    verbs = [verb for verb in dir(cls) if verb == "plot" or verb.startswith("from_")]
     assert len(verbs) >= 2
     for verb in verbs:
         function = getattr(cls, verb)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ def test_numbers_get_a_bar_and_groups_a_legend(mixed: Any) -> None:
         display = LatentSpaceDisplay.from_estimator(MODEL, X, color=color)
         legend = display.ax_.get_legend()
         assert [text.get_text() for text in legend.get_texts()] == names
+    named = LatentSpaceDisplay.from_estimator(MODEL, X, color=scores > 0, color_name="sign")
+    assert named.ax_.get_legend().get_title().get_text() == "sign"
     by_name = LatentSpaceDisplay.from_estimator(mixed, TABLE, color="light")
     assert by_name.ax_.get_legend().get_title().get_text() == "light"
     LatentSpaceDisplay.from_estimator(mixed, TABLE, color="leaf_mm")  # a number with holes
@@ -89,10 +92,45 @@ def test_numbers_get_a_bar_and_groups_a_legend(mixed: Any) -> None:
     )
 
 
-def test_views_that_move_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    display = LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="tsne")
-    again = LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="tsne")
+@pytest.mark.parametrize(
+    "codes",
+    [X[:40], X[:40, :1], X[:4], np.ones((20, 3))],
+    ids=["rows", "one component", "four rows", "equal rows"],
+)
+@pytest.mark.parametrize("view", ["tsne", "umap"])
+def test_views_that_move_rows(view: Any, codes: Any) -> None:
+    if view == "umap":
+        pytest.importorskip("umap", exc_type=ImportError)
+    display, again = (LatentSpaceDisplay.from_predictions(codes, view=view) for _ in range(2))
+    assert display.plane.shape == (len(codes), 2)
+    assert np.isfinite(display.plane).all()
     np.testing.assert_array_equal(display.plane, again.plane)
+
+
+def test_what_umap_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    class UMAP:
+        def __init__(self, **options: Any) -> None:
+            asked.update(options)
+
+        def fit_transform(self, codes: Any) -> Any:
+            return codes[:, [0, -1]].astype(np.float32)
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=UMAP))
+    Z = RNG.normal(size=(3001, 3))
+    display = LatentSpaceDisplay.from_predictions(Z, color=Z[:, 0], view="umap")
+    assert asked == {"init": "pca", "n_neighbors": 15, "n_jobs": 1, "random_state": 0}
+    assert len(display.plane) == 3000
+    assert display.plane.dtype == np.float64
+    assert display.ax_.get_xlabel() == "UMAP"
+    assert display.color is not None
+    np.testing.assert_array_equal(display.plane[:, 0], display.color.astype(np.float32))
+    LatentSpaceDisplay.from_predictions(Z[:6, :1].repeat(2, axis=0), view="umap")
+    assert (asked["init"], asked["n_neighbors"]) == ("random", 11)
+
+
+def test_umap_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match="umap-learn"):
         LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="umap")
@@ -101,6 +139,8 @@ def test_views_that_move_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_latent_space_refuses() -> None:
     with pytest.raises(ValueError, match="view must be one of"):
         LatentSpaceDisplay.from_predictions(X, view="mds")
+    with pytest.raises(ValueError, match="needs 4 rows at least, got n_samples=3"):
+        LatentSpaceDisplay.from_predictions(X[:3], view="tsne")
     with pytest.raises(ValueError, match="but there are 200 rows"):
         LatentSpaceDisplay.from_estimator(MODEL, X, color=[1, 2])
     with pytest.raises(ValueError, match="no column 6"):
