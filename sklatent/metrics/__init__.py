@@ -9,7 +9,7 @@ from sklatent.metrics._latent_report import LatentReport, latent_report
 from sklatent.metrics._neighborhoods import NeighborhoodScores, neighborhood_scores
 from sklatent.metrics._pseudo_anomalies import make_pseudo_anomalies, pseudo_anomaly_score
 from sklatent.metrics._reconstruction import reconstruction_errors
-from sklatent.metrics._stability import clustering_stability
+from sklatent.metrics._stability import clustering_stability, latent_stability
 from sklatent.metrics._synthetic import synthetic_report
 from sklatent.metrics._synthetic_report import SyntheticReport
 
@@ -26,6 +26,7 @@ __all__ = [
     "hidden_cell_score",
     "imputation_report",
     "latent_report",
+    "latent_stability",
     "make_pseudo_anomalies",
     "mig_score",
     "neighborhood_scores",
