@@ -8,6 +8,9 @@ the accuracy of nearest neighbours behind it. Printed for the held-out quarter: 
 survives the round trip (R2), the accuracy, and the seconds of one fit with the chosen width.
 Figures show the latent view, reconstructions, sampled digits and the course of the training.
 
+The latent spaces are then looked at: ways between images, what single components do to images and
+to the columns of a table, and the direction along which tumours become malignant.
+
 Then anomalies and clusters are sought on real tables, without labels. Figures show scores with
 their threshold, odd digits with the pixels that are odd, clusters and rows drawn from them.
 
@@ -30,7 +33,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import _demo_table, _demo_tasks
+from benchmarks import _demo_geometry, _demo_table, _demo_tasks
 from benchmarks._common import available, limit_threads, markdown, warm_up
 
 Matrix = NDArray[np.float64]
@@ -91,25 +94,25 @@ def latent_figure(path: Path) -> None:
     """Two components of the digits by each method; the middle 98 % of the rows are in view."""
     from matplotlib import pyplot as plt
 
+    from sklatent.plotting import LatentSpaceDisplay
+
     X, y = load_digits(return_X_y=True)
     train, test = train_test_split(X, test_size=0.25, random_state=0, stratify=y)
     scaler = StandardScaler().fit(train)
     train, test, X = (scaler.transform(part) for part in (train, test, X))
     found = models()
-    figure, axes = plt.subplots(
-        1, len(found), figsize=(4.8 * len(found), 4.4), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(found), figsize=(5.2 * len(found), 4.4), squeeze=False)
     for axis, (label, model) in zip(axes[0], found.items(), strict=True):
         model.set_params(n_components=2).fit(train)
         rebuilt = model.inverse_transform(model.transform(test))
         r2 = r2_score(test, rebuilt, multioutput="variance_weighted")
-        Z = model.transform(X)
-        points = axis.scatter(*Z.T, c=y, cmap="tab10", s=8, alpha=0.8, linewidths=0)
-        (left, low), (right, high) = np.quantile(Z, (0.01, 0.99), axis=0)
-        axis.set(xlim=(left, right), ylim=(low, high), xlabel="first component")
+        display = LatentSpaceDisplay.from_estimator(model, X, color=y, color_name="digit", ax=axis)
+        (left, low), (right, high) = np.quantile(display.plane, (0.01, 0.99), axis=0)
+        axis.set(xlim=(left, right), ylim=(low, high))
         axis.set_title(f"{label}\nheld-out R² {r2:.2f} from two numbers")
-    axes[0][0].set_ylabel("second component")
-    figure.colorbar(points, ax=axes[0], label="digit", ticks=range(10))
+    for axis in axes[0, :-1]:
+        axis.get_legend().remove()
+    figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
@@ -144,21 +147,19 @@ def loss_figure(path: Path, chosen: dict[str, dict[str, Pipeline]]) -> None:
     """Loss over the steps; fits that kept their start have no curve."""
     from matplotlib import pyplot as plt
 
+    from sklatent.plotting import TrainingCurveDisplay
+
     curves = [
-        (f"{table}: {label}", pipeline[1])
+        (f"{table}: {label}", pipeline)
         for table, pipelines in chosen.items()
         for label, pipeline in pipelines.items()
         if getattr(pipeline[1], "history_", None)
     ]
     figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 3.4), squeeze=False)
-    for axis, (label, model) in zip(axes[0], curves, strict=True):
-        steps = [record["step"] for record in model.history_]
-        for key, name in (("train_loss", "training"), ("valid_loss", "validation")):
-            if key in model.history_[0]:
-                axis.plot(steps, [record[key] for record in model.history_], label=name)
-        axis.axvline(model.best_iter_, color="gray", linestyle=":", label="kept")
-        axis.set(title=label, xlabel="step", ylabel="loss")
-        axis.legend()
+    for axis, (label, pipeline) in zip(axes[0], curves, strict=True):
+        TrainingCurveDisplay.from_estimator(pipeline[:2], ax=axis, show_terms=False)
+        axis.set_title(label, fontsize=9, loc="left")
+        axis.set_ylabel("loss", fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -200,6 +201,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     if options.data is None:
         beside_pca(options.output, options.jobs)
+        _demo_geometry.show(options.output)
         _demo_tasks.show(options.output)
         print("a generated table of words, numbers, dates and holes, from make_mixed_table:")
         table, target = _demo_table.generated()

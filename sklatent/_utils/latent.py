@@ -35,9 +35,12 @@ def check_latent_model(model: Any) -> None:
 
 def as_rows(X: Any) -> Any:
     """Take a plain vector as one row; everything else stays as it is."""
-    if isinstance(X, np.ndarray | list | tuple) and np.ndim(np.asarray(X, dtype=object)) == 1:
-        return np.asarray(X).reshape(1, -1)
-    return X
+    if isinstance(X, list | tuple):
+        # cells of several kinds, and None, are no reason to fail here
+        is_vector = np.ndim(np.asarray(X, dtype=object)) == 1
+    else:
+        is_vector = isinstance(X, np.ndarray) and X.ndim == 1
+    return np.asarray(X).reshape(1, -1) if is_vector else X
 
 
 def encode(model: Any, X: Any) -> Codes:

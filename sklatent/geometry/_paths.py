@@ -121,7 +121,7 @@ def _spherical(start: Array, end: Array, t: Array) -> Array:
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-300)
     turn = t * angle[:, None, None]
     norm = (1.0 - t) * norms[0][:, None, None] + t * norms[1][:, None, None]
-    path: Array = norm * (np.cos(turn) * u[:, None] + np.sin(turn) * across[:, None])
+    path: Array = (norm * np.cos(turn)) * u[:, None] + (norm * np.sin(turn)) * across[:, None]
     return path
 
 
@@ -200,5 +200,5 @@ def interpolate(
     codes = None if X is None or method != "density" else encode(model, X)
     path = latent_path(a, b, n_steps, method=method, codes=codes)
     dtype = np.float32 if getattr(a, "dtype", None) == np.float32 else np.float64
-    decoded = decode(model, path.reshape(-1, path.shape[2]).astype(dtype))
+    decoded = decode(model, path.reshape(-1, path.shape[2]).astype(dtype, copy=False))
     return rows_like(decoded, rows) if space == "data" else decoded
