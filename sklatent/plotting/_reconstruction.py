@@ -259,4 +259,5 @@ def _draw_levels(
     ax.set_yticks(places, [short(levels[i], 12) for i in order])
     # room for the text above the bars
     ax.set_ylim(len(order) - 0.5, -0.5 - 0.2 * len(order))
-    ax.set_xlabel("rows (coloured: right)", fontsize=7)
+    some = f", {len(order)} of {len(levels)} levels" if len(order) < len(levels) else ""
+    ax.set_xlabel(f"rows{some} (coloured: right)", fontsize=7)

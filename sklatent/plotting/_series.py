@@ -106,10 +106,14 @@ def _draw_cells(
     tones = colormaps[cmap]
     image = np.zeros((len(columns), len(series.cells), 3))
     for i, j in enumerate(columns):
+        # by order of appearance: the first six levels of a line differ, whatever their numbers
+        tone_of: dict[float, str] = {}
         for step, cell in enumerate(series.cells[:, j]):
-            if scale.columns[j].is_category or np.isnan(cell):
-                color = _PALE[int(cell) % len(_PALE)] if np.isfinite(cell) else "#ffffff"
-                image[i, step] = to_rgb(color)
+            if np.isnan(cell):
+                image[i, step] = 1.0
+            elif scale.columns[j].is_category:
+                new = _PALE[len(tone_of) % len(_PALE)]
+                image[i, step] = to_rgb(tone_of.setdefault(float(cell), new))
             else:
                 tone = (cell - scale.centers[j]) / scale.scales[j] / (2 * _FULL_TONE) + 0.5
                 image[i, step] = tones(float(np.clip(tone, 0.0, 1.0)))[:3]

@@ -17,6 +17,7 @@ from sklatent import AutoencoderTransformer, VAETransformer
 from sklatent.datasets import make_mixed_table
 from sklatent.geometry import interpolate, traverse
 from sklatent.metrics import latent_report
+from sklatent.metrics._reconstruction import Comparison
 from sklatent.plotting import (
     InterpolationDisplay,
     LatentReportDisplay,
@@ -25,6 +26,7 @@ from sklatent.plotting import (
     TrainingCurveDisplay,
     TraversalDisplay,
 )
+from sklatent.plotting._series import RowSeries, TableScale
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 6)) + 0.2 * RNG.normal(size=(200, 6))
@@ -167,6 +169,17 @@ def test_traversal_of_a_mixed_table(mixed: Any) -> None:
     for ax in display.axes_:
         assert len(texts(ax)) == 7 * len(ax.get_yticklabels()) > 0
     display.figure_.canvas.draw()
+
+
+def test_words_that_follow_each_other_differ_in_colour() -> None:
+    words = np.array([[f"w{i}"] for i in range(9)] + [["w8"]], dtype=object)
+    display = TraversalDisplay(
+        series=[RowSeries("words", list("abcdefghij"), np.array([[*range(9), 8.0]]).T)],
+        scale=TableScale.of(Comparison.of(words, words)),
+    ).plot()
+    shown = np.asarray(display.axes_[0].images[0].get_array())[0]
+    differs = (shown[1:] != shown[:-1]).any(axis=1)
+    assert differs.tolist() == [True] * 8 + [False]
 
 
 def test_traversal_of_images() -> None:
