@@ -8,6 +8,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -131,6 +132,14 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
         ``rows`` are the training rows as they came, ``encoded`` the same as the net sees them.
         """
+
+    def _turn(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Turn the codes of the module into those that are answered."""
+        return codes
+
+    def _turn_back(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Turn answered codes into those of the module."""
+        return codes
 
     def _provisional(self, n_components: int) -> dict[str, Any]:
         """Give what else answers need while the net still trains, for callbacks that score."""
@@ -394,6 +403,9 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved model, on the CPU where its device is missing."""
         state = check_state(type(self).__name__, state)
+        # parameters that came after the release that saved the model
+        for name, parameter in signature(type(self)).parameters.items():
+            state.setdefault(name, parameter.default)
         if isinstance(state.get("net_"), dict):
             state["net_"] = LatentNet.from_state(self._module_of(state["table_"]), state["net_"])
         super().__setstate__(state)
@@ -416,7 +428,7 @@ class EncoderMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Latent codes, deterministic, in the dtype of ``X`` (float64 or float32).
         """
         check_is_fitted(self)
-        return self._run("encode", self._read(X))
+        return self._turn(self._run("encode", self._read(X)))
 
 
 class DecoderMixin:
@@ -443,7 +455,8 @@ class DecoderMixin:
         """
         check_is_fitted(self)
         codes = check_codes(self, Z, self.get_feature_names_out())
-        return with_index_of(self.table_._decode(self._run_on_codes("decode", codes)), Z)
+        decoded = self._run_on_codes("decode", self._turn_back(codes))
+        return with_index_of(self.table_._decode(decoded), Z)
 
 
 class SamplerMixin:

@@ -83,6 +83,7 @@ ALTERNATIVES: dict[str, Any] = {
     "ordered": True,
     "prior": "normal",
     "random_state": 1,
+    "rotation": "varimax",
     "standardize": False,
     "temperature": 0.1,
     "tol": 0.9,
@@ -90,9 +91,11 @@ ALTERNATIVES: dict[str, Any] = {
     "weight_decay": 5.0,
 }
 
-# What a parameter needs beside it before it can show: patience only counts where training stalls.
+# What a parameter needs beside it before it can show: patience only counts where training stalls,
+# and only codes that say something are turned.
 TOGETHER_WITH: dict[str, dict[str, Any]] = {
     "n_iter_no_change": {"learning_rate": 0.5, "max_steps": 60, "n_iter_no_change": 60},
+    "rotation": {"init": "pca"},
     "tol": {"max_steps": 60, "n_iter_no_change": 2},
     "weight_decay": {"max_steps": 60},
 }
@@ -132,6 +135,7 @@ INVALID: dict[str, list[Any]] = {
     "ordered": ["yes", None],
     "prior": ["flat", None],
     "random_state": [-1, "seed"],
+    "rotation": ["pca", True],
     "standardize": ["yes", None],
     "temperature": [0.0, -1.0, "cold", None],
     "tol": [-1e-3, None],

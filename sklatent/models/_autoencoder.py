@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._training import FitOutcome, NetSpec, RowSource
@@ -10,16 +11,20 @@ from sklatent._utils._params import Interval, Real, StrOptions
 from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.models._capacity import CapacityMixin, prefix_errors
 from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
+from sklatent.models._rotation import CONSTRAINTS as ROTATIONS
+from sklatent.models._rotation import RotationMixin
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
 from sklatent.models._tabular_autoencoder import TabularAutoencoder, tabular_autoencoder_spec
 from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
+# Components are turned if they spread so many times as wide as noise (in variance).
+NOISE_MARGIN = 2.0
 
 
 class AutoencoderTransformer(
-    EncoderMixin, DecoderMixin, MixedTablesMixin, CapacityMixin, BaseLatentModel
+    EncoderMixin, DecoderMixin, RotationMixin, MixedTablesMixin, CapacityMixin, BaseLatentModel
 ):
     """Nonlinear dimensionality reduction that starts as PCA and may only get better.
 
@@ -50,6 +55,12 @@ class AutoencoderTransformer(
         (denoising autoencoder), in units of each column's standard deviation if
         ``standardize=True``, else in the units of X. In ``mode="quantile"`` the share of the
         cells that are hidden.
+    rotation : {"ica", "varimax", "auto"} or None, default=None
+        How codes are turned after training, so that each component means one thing; rows are
+        rebuilt as before. "ica" makes components independent, "varimax" lets each drive few
+        columns. "auto" takes independent components where other rows give the same ones, else
+        those of few columns where they are clearly fewer than by chance, else leaves the codes as
+        they are. Not with ``ordered=True``.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
@@ -102,6 +113,10 @@ class AutoencoderTransformer(
     explained_variance_ratio_ : ndarray of shape (n_components_,)
         Share of the variance that each component adds; only if ``ordered``. On the validation
         rows, or on the training rows where none were held out or PCA was kept.
+    rotation_ : {"ica", "varimax"} or None
+        How codes are turned; None if not at all.
+    rotation_matrix_ : ndarray of shape (n_components_, n_components_)
+        Turned codes are the module's codes times this matrix.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -161,6 +176,7 @@ class AutoencoderTransformer(
         "ordered": ["boolean"],
         "noise": [Interval(Real, 0, None, closed="left")],
         **CONSTRAINTS,
+        **ROTATIONS,
     }
 
     def __init__(
@@ -172,6 +188,7 @@ class AutoencoderTransformer(
         init: Literal["pca", "random"] = "pca",
         ordered: bool = False,
         noise: float = 0.0,
+        rotation: Literal["ica", "varimax", "auto"] | None = None,
         standardize: bool = True,
         mode: Literal["auto", "affine", "quantile"] = "auto",
         categorical_features: Any = None,
@@ -195,6 +212,7 @@ class AutoencoderTransformer(
         self.init = init
         self.ordered = ordered
         self.noise = noise
+        self.rotation = rotation
         self.standardize = standardize
         self.mode = mode
         self.categorical_features = categorical_features
@@ -216,6 +234,11 @@ class AutoencoderTransformer(
         return TabularAutoencoder if table.mode_ == "quantile" else SkipAutoencoder
 
     def _make_spec(self, rows: RowSource, n_components: int, seed: int) -> NetSpec:
+        if self.ordered and self.rotation is not None:
+            raise ValueError(
+                f"rotation={self.rotation!r} mixes the components that ordered=True puts in order: "
+                "set rotation=None or ordered=False."
+            )
         if self._mixed:
             if self.ordered or self.noise >= 1:
                 raise ValueError(
@@ -249,6 +272,16 @@ class AutoencoderTransformer(
         if self.ordered:
             curve = prefix_errors(outcome, encoded)
             self.explained_variance_ratio_ = -np.diff(curve) / max(curve[0], 1e-300)
+        super()._after_training(rows, encoded, outcome, seed)
+
+    def _informative(self, cells: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell components from noise: they spread wider than what is left does in a direction."""
+        n, spare = len(cells), cells.shape[1] - codes.shape[1]
+        # codes that start at random have no unit to compare with
+        if spare < 1 or not self._starts_at_pca():
+            return np.ones(codes.shape[1], dtype=bool)
+        left = self.table_.unit_**2 * ((cells - self._run_on_codes("decode", codes)) ** 2).sum()
+        return np.asarray(codes.var(0) > NOISE_MARGIN * left / (n * spare))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Share of the variance of rows that survives encoding and decoding.

@@ -1,5 +1,6 @@
 """VAETransformer: an autoencoder with a distribution over codes and over rows."""
 
+import math
 import warnings
 from typing import Any, ClassVar, Literal
 
@@ -19,6 +20,8 @@ from sklatent.models._generation import MAX_ROWS, measure_scatter, variance_func
 from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
 from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
+from sklatent.models._rotation import CONSTRAINTS as ROTATIONS
+from sklatent.models._rotation import RotationMixin, kl_from_all
 from sklatent.models._skip_vae import N_KNOTS, SkipVAE, skip_vae_spec
 from sklatent.models._tabular_vae import TabularVAE, tabular_spec
 from sklatent.nn import gaussian_kl
@@ -38,6 +41,7 @@ class VAETransformer(
     CompletionMixin,
     SamplerMixin,
     DensityMixin,
+    RotationMixin,
     MixedTablesMixin,
     CapacityMixin,
     BaseLatentModel,
@@ -81,6 +85,12 @@ class VAETransformer(
     init : {"pca", "random"}, default="pca"
         Where training starts. With "random" there is no guarantee against probabilistic PCA. In
         mixed tables "pca" is a factor analysis of the scores of numbers and levels.
+    rotation : {"ica", "varimax", "auto"} or None, default=None
+        How codes are turned after training, so that each component means one thing; rows are
+        rebuilt as before. "ica" makes components independent, "varimax" lets each drive few
+        columns. "auto" takes independent components where other rows give the same ones, else
+        those of few columns where they are clearly fewer than by chance, else leaves the codes as
+        they are. Components without information come last, as they are.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
@@ -136,12 +146,17 @@ class VAETransformer(
         Width of the latent space.
     kl_per_component_ : ndarray of shape (n_components_,)
         Mean KL divergence of each component's posterior from N(0, 1) over training rows, in
-        nats: how much the component says about a row.
+        nats: how much the component says about a row. Of turned components, from the normal
+        distribution of all posteriors together.
     n_active_components_ : int
         Number of components above 0.05 nats.
     prior_ : GaussianMixture
         Distribution of the whitened codes (those of the torch module, of unit scale; in mixed
         tables, the codes themselves).
+    rotation_ : {"ica", "varimax"} or None
+        How codes are turned; None if not at all.
+    rotation_matrix_ : ndarray of shape (n_components_, n_components_)
+        Turned codes are the module's codes times this matrix.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -238,6 +253,7 @@ class VAETransformer(
         **BaseLatentModel._parameter_constraints,
         "init": [StrOptions({"pca", "random"})],
         **CONSTRAINTS,
+        **ROTATIONS,
         "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "prior": [StrOptions({"gmm", "normal"})],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
@@ -253,6 +269,7 @@ class VAETransformer(
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "silu",
         init: Literal["pca", "random"] = "pca",
+        rotation: Literal["ica", "varimax", "auto"] | None = None,
         standardize: bool = True,
         mode: Literal["auto", "affine", "quantile"] = "auto",
         categorical_features: Any = None,
@@ -277,6 +294,7 @@ class VAETransformer(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.init = init
+        self.rotation = rotation
         self.standardize = standardize
         self.mode = mode
         self.categorical_features = categorical_features
@@ -362,6 +380,10 @@ class VAETransformer(
         if isinstance(rows, Rows):
             valid = None if outcome.valid is None else _some_rows(outcome.valid, rng)
             self._fit_generation(rows, train, valid, outcome.best_step > 0, rng)
+        super()._after_training(rows, encoded, outcome, seed)
+        if self.rotation_ is not None:
+            mean, std = np.split(self._run_on_codes("posterior", train), 2, axis=1)
+            self.kl_per_component_ = kl_from_all(self._turn(mean), self._turn_spread(std))
 
     def _fit_generation(
         self,
@@ -387,9 +409,14 @@ class VAETransformer(
         # the rows as they came: encoding and decoding would blur equal values
         self._marginals = fit_marginals(sampled, rows.take(chosen).values)
 
+    def _informative(self, cells: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell components from those that hold noise, on which beta < 1 spends information."""
+        return self.kl_per_component_ > ACTIVE_KL + max(0.0, -0.5 * math.log(self._beta))
+
     def _provisional(self, n_components: int) -> dict[str, Any]:
         draws = normal_draws(self.n_importance_samples, n_components, seed=0)
-        return {"prior_": standard_normal(n_components), "_draws": draws}
+        before = super()._provisional(n_components)
+        return {**before, "prior_": standard_normal(n_components), "_draws": draws}
 
     def _whitened(self, x: NDArray[Any]) -> NDArray[Any]:
         return self._run_on_codes("whitened_posterior", x)
@@ -416,7 +443,8 @@ class VAETransformer(
         """
         check_is_fitted(self)
         both = self._run("posterior", self._read(X))
-        return both[:, : self.n_components_], both[:, self.n_components_ :]
+        mean, std = np.split(both, 2, axis=1)
+        return self._turn(mean), self._turn_spread(std)
 
     def score_columns(self, X: Any) -> NDArray[np.float64]:
         """Log-likelihood of each cell given the codes of its row: which columns are unusual.

@@ -1,0 +1,304 @@
+"""Codes turned after training: what is found, what stays as it was, and where nothing is turned."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklatent import AutoencoderTransformer, VAETransformer
+from sklatent.datasets import make_mixed_table
+from sklatent.metrics import latent_report, mig_score
+from sklatent.models._rotation import (
+    MAX_ROTATED,
+    MIN_ROWS,
+    core_components,
+    dependence,
+    fit_rotation,
+    kl_from_all,
+    loadings_of,
+    share_found_again,
+    varimax,
+)
+
+MODELS = [AutoencoderTransformer, VAETransformer]
+QUICK: dict[str, Any] = {"hidden_layer_sizes": (16,), "max_steps": 60, "random_state": 0}
+
+
+def mixture(
+    n: int = 2000, *, sparse: bool = False, normal: bool = False, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """A table of 12 columns that are mixed from three independent factors, and the factors."""
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(n, 3)) if normal else rng.uniform(-1, 1, size=(n, 3))
+    weights = rng.normal(size=(3, 12))
+    if sparse:
+        weights = np.repeat(np.eye(3), 4, axis=1) * (1 + rng.uniform(size=12)) + 0.05 * weights
+    X = factors @ weights
+    return X + 0.05 * X.std(0) * rng.normal(size=X.shape), factors
+
+
+def turned(codes: np.ndarray, X: np.ndarray, kind: str) -> Any:
+    blocks = (("numeric", 0, X.shape[1], 0, False),)
+    usable = np.ones(codes.shape[1], dtype=bool)
+    return fit_rotation(
+        codes, lambda white: loadings_of(X, blocks, white), kind, usable=usable, seed=0
+    )
+
+
+def principal(X: np.ndarray, k: int) -> np.ndarray:
+    centred = X - X.mean(0)
+    return centred @ np.linalg.svd(centred, full_matrices=False)[2][:k].T
+
+
+# -- what is found -------------------------------------------------------------------------------
+
+
+def test_ica_finds_independent_factors() -> None:
+    X, factors = mixture()
+    codes = principal(X, 3)
+    found = turned(codes, X, "ica")
+    agreement = np.abs(np.corrcoef(codes @ found.matrix, factors, rowvar=False)[:3, 3:])
+    assert agreement.max(1).min() > 0.99
+    assert sorted(agreement.argmax(1)) == [0, 1, 2]
+
+
+def test_varimax_finds_the_factors_of_groups_of_columns() -> None:
+    X, factors = mixture(sparse=True, normal=True)
+    codes = principal(X, 3)
+    found = turned(codes, X, "varimax")
+    agreement = np.abs(np.corrcoef(codes @ found.matrix, factors, rowvar=False)[:3, 3:])
+    assert agreement.max(1).min() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("sparse", "normal", "expected"),
+    [(False, False, "ica"), (True, False, "ica"), (True, True, "varimax"), (False, True, None)],
+)
+def test_auto_turns_only_what_can_be_found(sparse: bool, normal: bool, expected: str) -> None:
+    X, _ = mixture(sparse=sparse, normal=normal)
+    assert turned(principal(X, 3), X, "auto").kind == expected
+
+
+def test_a_turn_has_an_inverse_and_keeps_lengths() -> None:
+    X, _ = mixture()
+    codes = principal(X, 3)
+    for kind in ("ica", "varimax"):
+        found = turned(codes, X, kind)
+        np.testing.assert_allclose(found.matrix @ found.inverse, np.eye(3), atol=1e-12)
+        # a step along a turned component is as long as it looks
+        np.testing.assert_allclose(np.linalg.norm(found.inverse, axis=1), 1.0)
+        spread = (codes @ found.matrix).std(0)
+        assert list(spread) == sorted(spread, reverse=True)
+        assert (found.inverse[np.arange(3), np.abs(found.inverse).argmax(1)] > 0).all()
+
+
+def test_components_that_follow_from_others_stay_behind() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.uniform(-1, 1, size=(1000, 2)) * [3.0, 2.0]
+    bent = 0.5 * np.cos(z[:, :1]) * z[:, 1:]
+    codes = np.column_stack([z, bent, 1e-9 * z[:, :1], rng.normal(size=1000)])
+    usable = np.array([True, True, True, True, False])
+    assert core_components(codes, usable, 0).tolist() == [0, 1]
+    turn = np.array([[1.0, 1.0], [-1.0, 1.0]])
+    mixed = np.column_stack([z @ turn, codes[:, 2:]])
+    found = fit_rotation(mixed, lambda white: white[:4].T, "ica", usable=usable, seed=0)
+    # the others come behind as they were
+    np.testing.assert_array_equal((mixed @ found.matrix)[:, 2:], mixed[:, 2:])
+    np.testing.assert_allclose(found.matrix @ found.inverse, np.eye(5), atol=1e-12)
+
+
+def test_only_the_widest_components_are_turned() -> None:
+    codes = np.random.default_rng(0).normal(size=(60, MAX_ROTATED + 5))
+    codes *= np.linspace(2, 1, codes.shape[1])
+    core = core_components(codes, np.ones(codes.shape[1], dtype=bool), 0)
+    assert core.max() < codes.shape[1]
+    assert len(core) <= MAX_ROTATED
+
+
+def test_rows_that_tell_nothing_from_chance_are_not_turned() -> None:
+    X, _ = mixture(MIN_ROWS - 1)
+    found = turned(principal(X, 3), X, "auto")
+    assert found.kind is None
+    assert turned(principal(X, 3)[:5], X[:5], "varimax").kind is None
+    np.testing.assert_array_equal(found.matrix, np.eye(3))
+
+
+def test_normal_codes_have_no_independent_directions() -> None:
+    normal = np.random.default_rng(0).normal(size=(2000, 4))
+    uniform = np.random.default_rng(0).uniform(size=(2000, 4))
+    assert share_found_again(normal, 0) < 0.5
+    assert share_found_again((uniform - uniform.mean(0)) / uniform.std(0), 0) == 1.0
+
+
+def test_dependence_is_mutual_information() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(20_000, 1))
+    # two codes that are one: the entropy of ten equal bins
+    np.testing.assert_allclose(dependence(np.column_stack([z, -z])), np.log(10), atol=0.01)
+    np.testing.assert_allclose(dependence(rng.normal(size=(20_000, 3))), 0.0, atol=1e-3)
+    correlated = np.column_stack([z, 0.6 * z + 0.8 * rng.normal(size=z.shape)])
+    np.testing.assert_allclose(dependence(correlated), -0.5 * np.log(1 - 0.36), atol=0.03)
+
+
+def test_varimax_undoes_a_turn_of_simple_loadings() -> None:
+    rng = np.random.default_rng(0)
+    simple = np.repeat(np.eye(3), 4, axis=0) * rng.uniform(1, 2, size=(12, 1))
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    found, simplicity = varimax(simple @ turn)
+    np.testing.assert_allclose(
+        np.sort(np.abs(simple @ turn @ found), 1), np.sort(simple, 1), atol=1e-5
+    )
+    assert simplicity == pytest.approx(1.0)
+    np.testing.assert_allclose(found.T @ found, np.eye(3), atol=1e-12)
+
+
+def test_loadings_are_correlations() -> None:
+    rng = np.random.default_rng(0)
+    white = rng.normal(size=(500, 2))
+    white = (white - white.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(white.T, ddof=0)).T)
+    number, level = rng.normal(size=500) + white[:, 0], (white[:, 1] > 0).astype(float)
+    cells = np.column_stack([number, level, np.zeros(500)])
+    blocks = (
+        ("number", 0, 1, 0, False),
+        ("category", 1, 2, 2, False),
+        ("constant", 2, 3, 0, False),
+    )
+    found = loadings_of(cells, blocks, white)
+    expected = np.corrcoef(np.column_stack([number, 1 - level, level, white]), rowvar=False)
+    np.testing.assert_allclose(found, expected[:3, 3:], atol=1e-12)
+
+
+# -- models --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["ica", "varimax", "auto"])
+@pytest.mark.parametrize("cls", MODELS)
+def test_rows_are_rebuilt_as_before(cls: type, kind: str) -> None:
+    X, factors = mixture()
+    plain = cls(5, **QUICK).fit(X)
+    model = cls(5, rotation=kind, **QUICK).fit(X)
+    Z = model.transform(X)
+    rebuilt = plain.inverse_transform(plain.transform(X))
+    np.testing.assert_allclose(model.inverse_transform(Z), rebuilt, atol=1e-10)
+    np.testing.assert_allclose(model.score(X[:50]), plain.score(X[:50]), rtol=1e-10)
+    np.testing.assert_array_equal(Z, plain.transform(X) @ model.rotation_matrix_)
+    if kind != "varimax":
+        assert model.rotation_ == "ica"
+        assert mig_score(Z, factors) > mig_score(plain.transform(X), factors) + 0.3
+
+
+def test_what_a_vae_knows_is_turned_too() -> None:
+    X, _ = mixture()
+    plain = VAETransformer(4, **QUICK).fit(X)
+    model = VAETransformer(4, rotation="ica", **QUICK).fit(X)
+    for verb in ("score_samples", "score_columns"):
+        np.testing.assert_array_equal(getattr(model, verb)(X[:20]), getattr(plain, verb)(X[:20]))
+    np.testing.assert_array_equal(
+        model.sample(20, random_state=0), plain.sample(20, random_state=0)
+    )
+    mean, std = plain.posterior(X[:20])
+    turned_mean, turned_std = model.posterior(X[:20])
+    np.testing.assert_array_equal(turned_mean, model.transform(X[:20]))
+    # the spread of draws that are turned one by one
+    draws = mean[..., None] + std[..., None] * np.random.default_rng(0).normal(size=(20, 4, 20_000))
+    spread = np.einsum("nkd,kj->njd", draws, model.rotation_matrix_).std(-1)
+    np.testing.assert_allclose(turned_std, spread, rtol=0.03)
+    # the noise component says as little as before, and comes last
+    assert plain.n_active_components_ == model.n_active_components_
+    assert model.kl_per_component_.argmin() == 3
+    np.testing.assert_array_equal(latent_report(model, X[:200]).kl, model.kl_per_component_)
+
+
+def test_kl_from_all_is_that_of_the_prior_where_codes_fill_it() -> None:
+    rng = np.random.default_rng(0)
+    std = np.array([0.1, 0.5, 1.0])
+    mean = rng.normal(size=(100_000, 3)) * np.sqrt(1 - std**2)
+    found = kl_from_all(mean, np.broadcast_to(std, mean.shape))
+    np.testing.assert_allclose(found, -np.log(std), atol=0.01)
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_mixed_tables(cls: type) -> None:
+    table = make_mixed_table(300, random_state=0)
+    plain = cls(4, **QUICK).fit(table)
+    for kind in ("ica", "varimax", "auto"):
+        model = cls(4, rotation=kind, **QUICK).fit(table)
+        found = model.inverse_transform(model.transform(table))
+        expected = plain.inverse_transform(plain.transform(table))
+        for name in table.columns:
+            if expected[name].dtype.kind == "f":
+                np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+            else:
+                # a level may tip where two are as likely
+                same = (found[name] == expected[name]) | (
+                    found[name].isna() & expected[name].isna()
+                )
+                assert same.mean() > 0.99
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_dtype_rows_and_pickles(cls: type) -> None:
+    X, _ = mixture(300)
+    model = cls(3, rotation="varimax", **QUICK).fit(X)
+    Z = model.transform(X)
+    assert Z.dtype == np.float64
+    np.testing.assert_allclose(
+        np.vstack([model.transform(X[i : i + 1]) for i in range(9)]), Z[:9], rtol=1e-12, atol=1e-12
+    )
+    single = model.transform(X.astype(np.float32))
+    assert single.dtype == np.float32
+    assert model.inverse_transform(single).dtype == np.float32
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(X), Z)
+    np.testing.assert_array_equal(again.inverse_transform(Z), model.inverse_transform(Z))
+    np.testing.assert_array_equal(clone(model).fit(X).transform(X), Z)
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_rotation_can_be_taken_back(cls: type) -> None:
+    X, _ = mixture(300)
+    model = cls(3, rotation="varimax", warm_start=True, **QUICK).fit(X)
+    assert model.rotation_ == "varimax"
+    model.set_params(rotation=None).fit(X)
+    assert model.rotation_ is None
+    np.testing.assert_array_equal(model.rotation_matrix_, np.eye(3))
+
+
+def test_one_component_and_none_are_left_alone() -> None:
+    X, _ = mixture(300)
+    model = AutoencoderTransformer(1, rotation="ica", **QUICK).fit(X)
+    assert model.rotation_ is None
+    np.testing.assert_array_equal(model.rotation_matrix_, np.eye(1))
+
+
+def test_ordered_components_are_not_mixed() -> None:
+    X, _ = mixture(100)
+    with pytest.raises(ValueError, match="rotation='ica' mixes the components that ordered=True"):
+        AutoencoderTransformer(2, ordered=True, rotation="ica").fit(X)
+
+
+def test_ica_without_an_answer_says_so() -> None:
+    X, _ = mixture(400, normal=True)
+    codes = np.random.default_rng(1).normal(size=(400, 20))
+    with pytest.warns(ConvergenceWarning, match="did not converge in 500 iterations"):
+        turned(codes, np.column_stack([X, X]), "ica")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (
+            turned(codes, codes @ np.random.default_rng(0).normal(size=(20, 30)), "auto").kind
+            is None
+        )
+
+
+def test_pipeline() -> None:
+    X, factors = mixture()
+    pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(3, rotation="auto", **QUICK))
+    assert mig_score(pipeline.fit_transform(X), factors) > 0.6
