@@ -10,7 +10,7 @@ TARGET ?=
 PY := $(VENV)/bin/python
 RUN := OMP_NUM_THREADS=1 $(PY)
 
-BENCHMARKS := reconstruction_vs_pca capacity sampling likelihood mixed imputation anomaly explanation clustering training_overhead answers geometry scaling
+BENCHMARKS := reconstruction_vs_pca capacity sampling likelihood mixed imputation anomaly explanation clustering disentanglement training_overhead answers geometry scaling
 PRESENT := $(filter $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)),$(BENCHMARKS))
 
 .DEFAULT_GOAL := help
