@@ -27,20 +27,35 @@ def check_latent_model(model: Any) -> None:
     missing = [verb for verb in ("transform", "inverse_transform") if not hasattr(model, verb)]
     if missing:
         raise TypeError(
-            f"{type(model).__name__} has no {' and no '.join(missing)}: give a fitted transformer "
-            "that has both, for instance an AutoencoderTransformer or a PCA."
+            f"{type(model).__name__} has no {' and no '.join(missing)}{_culprits(model, missing)}: "
+            "give a fitted transformer that has both, for instance an AutoencoderTransformer or a "
+            "PCA."
         )
     check_is_fitted(model)
+
+
+def _culprits(model: Any, verbs: list[str]) -> str:
+    """Name the steps of a pipeline that have not all of the verbs."""
+    names = [
+        f"{name!r} ({type(step).__name__})"
+        for name, step in getattr(model, "steps", [])
+        if step not in (None, "passthrough") and not all(hasattr(step, verb) for verb in verbs)
+    ]
+    return f", because of {' and '.join(names)}" if names else ""
 
 
 def as_rows(X: Any) -> Any:
     """Take a plain vector as one row; everything else stays as it is."""
     if isinstance(X, list | tuple):
         # cells of several kinds, and None, are no reason to fail here
-        is_vector = np.ndim(np.asarray(X, dtype=object)) == 1
-    else:
-        is_vector = isinstance(X, np.ndarray) and X.ndim == 1
-    return np.asarray(X).reshape(1, -1) if is_vector else X
+        cells = np.asarray(X, dtype=object)
+        if cells.ndim != 1:
+            return X
+        # beside a word, numpy would turn numbers into words
+        words = [isinstance(cell, str) for cell in cells]
+        return (cells if any(words) else np.asarray(X)).reshape(1, -1)
+    is_vector = isinstance(X, np.ndarray) and X.ndim == 1
+    return X.reshape(1, -1) if is_vector else X
 
 
 def encode(model: Any, X: Any) -> Codes:
@@ -70,6 +85,29 @@ def encode(model: Any, X: Any) -> Codes:
     return codes if codes.dtype == np.float32 else codes.astype(np.float64, copy=False)
 
 
+def check_width(model: Any, n_components: int) -> None:
+    """Refuse codes of another width than those of the model, as far as it tells.
+
+    Parameters
+    ----------
+    model : transformer
+        Checked by :func:`check_latent_model`.
+    n_components : int
+        Width of the codes at hand.
+
+    Raises
+    ------
+    ValueError
+        If the widths differ.
+    """
+    wanted = len(_names_out(model))
+    if wanted not in (0, n_components):
+        raise ValueError(
+            f"Z has {n_components} features, but {type(model).__name__} is expecting {wanted} "
+            "features as input: codes have one number for each component."
+        )
+
+
 def decode(model: Any, codes: Codes) -> Any:
     """Decode codes by a fitted model, as its ``inverse_transform`` gives rows."""
     rows = model.inverse_transform(np.ascontiguousarray(codes))
@@ -84,11 +122,15 @@ def last_step(model: Any) -> Any:
 
 def component_names(model: Any, n_components: int) -> list[str]:
     """Name the components of a model as its ``get_feature_names_out`` does, else z0, z1 ..."""
-    names: list[str] = []
-    if hasattr(model, "get_feature_names_out"):
-        try:
-            names = [str(name) for name in model.get_feature_names_out()]
-        except (AttributeError, ValueError):
-            # a step of a pipeline that has no names, or that needs those of its input
-            names = []
+    names = _names_out(model)
     return names if len(names) == n_components else [f"z{j}" for j in range(n_components)]
+
+
+def _names_out(model: Any) -> list[str]:
+    if not hasattr(model, "get_feature_names_out"):
+        return []
+    try:
+        return [str(name) for name in model.get_feature_names_out()]
+    except (AttributeError, ValueError):
+        # a step of a pipeline that has no names, or that needs those of its input
+        return []

@@ -45,7 +45,7 @@ class DensityGraph:
 
     @classmethod
     def of(cls, codes: Array) -> "DensityGraph":
-        """Join codes (n, k), or a fixed random 2,000 of them."""
+        """Join codes (n, k), or a fixed random 2,000 of them, in units in which they reach to 1."""
         if len(codes) > MAX_NODES:
             chosen = np.random.RandomState(0).choice(len(codes), MAX_NODES, replace=False)
             codes = codes[np.sort(chosen)]
@@ -64,6 +64,8 @@ class DensityGraph:
 
     def path(self, a: Array, b: Array, n_steps: int) -> Array:
         """Lead from code ``a`` (k,) to ``b`` (k,) in ``n_steps`` codes of equal distance."""
+        if np.array_equal(a, b):  # the way through the nearest node would lead out and back
+            return np.repeat(a[None], n_steps, axis=0)
         straight = a + np.linspace(0.0, 1.0, N_FINE)[:, None] * (b - a)
         corners = np.vstack([a, self.codes[self._nodes(a, b)], b])
         bent = _even(corners, N_FINE)
@@ -98,7 +100,7 @@ class DensityGraph:
 
 def _cost(length: Array) -> Array:
     # equal codes must stay joined, and a sparse zero is no edge
-    return np.maximum(length, 1e-9) ** POWER
+    return np.maximum(length, 1e-12) ** POWER
 
 
 def _even(path: Array, n_steps: int) -> Array:

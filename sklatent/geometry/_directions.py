@@ -10,14 +10,18 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array
 
 from sklatent._utils._params import StrOptions, validate_params
+from sklatent.metrics._tables import read_tables
 
 Array = NDArray[np.float64]
 
 _N_SPLITS = 5
+# Whole numbers with more values than this are a number, with fewer they are classes.
+_MOST_CLASSES = 20
+# What varies less than this share of itself varies by rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class AttributeDirection:
         with one standard deviation. A step of ``gap`` is strength 1 in :func:`edit`.
     strength : float
         How well it ranks codes that did not help to find it, the mean over five folds: area under
-        the ROC curve for classes, Spearman's correlation for a number.
+        the ROC curve for classes, Spearman's correlation for a number; NaN if there are too few.
     method : {"means", "normal"}
         How it was found.
     positive : object
@@ -79,7 +83,8 @@ def attribute_direction(
     Z : array-like of shape (n_samples, n_components)
         Codes of rows.
     y : array-like of shape (n_samples,)
-        The attribute: classes, or a number that is not whole.
+        The attribute: words, booleans or whole numbers with up to 20 values are classes; other
+        numbers, and dates, are a number, unless ``positive`` names a class among them.
     method : {"means", "normal"}, default="normal"
         "normal" is that of a linear classifier, of ridge regression for a number. "means" points
         from the mean of the other rows to that of the class, for a number along its covariance
@@ -102,8 +107,8 @@ def attribute_direction(
     Raises
     ------
     ValueError
-        If there is one class only, or more than two without ``positive``, or cells are missing, or
-        ``given`` comes with the normal.
+        If there is one value only, or more than two classes without ``positive``, or cells are
+        missing, or ``given`` comes with the normal.
 
     Examples
     --------
@@ -126,23 +131,33 @@ def attribute_direction(
 def _target(y: Any, positive: Any) -> tuple[NDArray[Any], Any]:
     """Turn an attribute into booleans, or into numbers where it is one."""
     values = column_or_1d(y)
-    if positive is None and type_of_target(values, input_name="y") == "continuous":
-        return values.astype(np.float64), None
-    classes = np.unique(values)
-    if len(classes) < 2:
+    tables = read_tables({"y": values.reshape(-1, 1)}, 1)
+    cells = tables.matrices[0][:, 0]
+    if np.isnan(cells).any():
+        raise ValueError("Input y contains NaN: leave out rows whose attribute is missing.")
+    n_values = len(np.unique(cells))
+    if n_values < 2:
         raise ValueError(
             "The number of classes has to be greater than one; got 1 class: a direction leads "
             "from one class to another."
         )
+    whole = bool((cells == np.round(cells)).all())
+    if (
+        positive is None
+        and not tables.columns[0].is_category
+        and (not whole or n_values > _MOST_CLASSES)
+    ):
+        return cells, None
+    classes = np.unique(values).tolist()
     if positive is None and len(classes) > 2:
         raise ValueError(
             f"y has {len(classes)} classes: name the one to point to, for instance "
-            f"positive={classes[-1].item()!r}."
+            f"positive={classes[-1]!r}."
         )
-    positive = classes[1].item() if positive is None else positive
-    if positive not in classes.tolist():
+    positive = classes[1] if positive is None else positive
+    if positive not in classes:
         raise ValueError(f"positive == {positive!r} is not among the classes of y.")
-    return values == positive, positive
+    return np.asarray(values == positive, dtype=bool), positive
 
 
 def _held(given: Any, method: str, n_rows: int) -> Array:
@@ -159,25 +174,38 @@ def _held(given: Any, method: str, n_rows: int) -> Array:
 
 def _direction(codes: Array, target: NDArray[Any], method: str, held: Array) -> tuple[Array, float]:
     is_class = target.dtype == bool
+    numbers = target.astype(np.float64)
+    numbers -= numbers.mean()
+    centred = codes - codes.mean(0)
+    centred[:, np.abs(centred).max(0) <= _ROUNDING * np.abs(codes).max(0)] = 0.0
     if method == "normal":
-        scale = codes.std(0)
-        scale[scale == 0] = 1.0
+        scale = _spreads(centred)
         linear = LogisticRegression(max_iter=1000) if is_class else Ridge()
-        vector = linear.fit(codes / scale, target).coef_.ravel() / scale
+        vector = linear.fit(centred / scale, target).coef_.ravel() / scale
     else:
         # with a constant alone, the covariance with a class points from mean to mean
-        wanted = target.astype(np.float64)
-        wanted = wanted - held @ np.linalg.lstsq(held, wanted, rcond=None)[0]
-        vector = codes.T @ wanted
-    length = float(np.linalg.norm(vector))
-    if length == 0:
+        wanted = numbers - held @ np.linalg.lstsq(held, numbers, rcond=None)[0]
+        if np.abs(wanted).max() <= _ROUNDING * len(held) * np.abs(numbers).max():
+            wanted[:] = 0.0
+        vector = centred.T @ wanted
+    largest = float(np.abs(vector).max())
+    if largest == 0:
         return np.zeros(codes.shape[1]), 0.0
-    vector = vector / length
-    along = codes @ vector
+    vector = vector / largest  # squares of tiny numbers are zero
+    vector /= np.linalg.norm(vector)
+    along = centred @ vector
     if is_class:
         return vector, float(along[target].mean() - along[~target].mean())
-    centred = target - target.mean()
-    return vector, float(along @ centred / len(codes) / max(float(centred.std()), 1e-300))
+    return vector, float(along @ numbers / len(codes) / max(float(numbers.std()), 1e-300))
+
+
+def _spreads(centred: Array) -> Array:
+    """Standard deviations of the columns, 1 where there is none, also of huge and tiny numbers."""
+    sizes = np.abs(centred).max(0)
+    sizes[sizes == 0] = 1.0
+    spreads = (centred / sizes).std(0)
+    spreads[spreads == 0] = 1.0
+    return np.asarray(sizes * spreads)
 
 
 def _strength(
@@ -195,6 +223,7 @@ def _strength(
         along = codes[test] @ _direction(codes[train], target[train], method, held[train])[0]
         if is_class:
             figures.append(float(roc_auc_score(target[test], along)))
-        else:
-            figures.append(float(spearmanr(target[test], along).statistic))
-    return float(np.mean(figures))
+        elif np.ptp(target[test]) > 0:  # else there is nothing to rank
+            ranked = np.ptp(along) > 0
+            figures.append(float(spearmanr(target[test], along).statistic) if ranked else 0.0)
+    return float(np.mean(figures)) if figures else float("nan")

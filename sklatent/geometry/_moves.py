@@ -1,6 +1,7 @@
 """Rows changed by moving their codes, and rows that lie near others."""
 
 from numbers import Integral as IntegralNumber
+from numbers import Real as RealNumber
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,8 @@ def traverse(
     TypeError
         If the model has no ``inverse_transform``.
     ValueError
-        If there is no such component, more than one row, or no range.
+        If there is no such component, more than one row, or no range, or if ``quantiles`` are not
+        two numbers between 0 and 1.
 
     See Also
     --------
@@ -88,6 +90,8 @@ def traverse(
     (3, 13)
     """
     check_latent_model(model)
+    if len(quantiles) != 2 or not all(isinstance(q, RealNumber) and 0 <= q <= 1 for q in quantiles):
+        raise ValueError(f"quantiles must be two numbers between 0 and 1, got {quantiles}.")
     row = as_rows(row)
     code = encode(model, row)
     if len(code) != 1:
@@ -127,13 +131,20 @@ def _component(model: Any, component: int | str, n_components: int) -> int:
         "model": "no_validation",
         "X": ["array-like"],
         "direction": [AttributeDirection, "array-like"],
-        "strength": [Real],
+        "strength": [Interval(Real, None, None, closed="neither")],
         "return_moved": ["boolean"],
+        "reference": ["array-like", None],
     },
     prefer_skip_nested_validation=True,
 )
 def edit(
-    model: Any, X: Any, direction: Any, strength: float = 1.0, *, return_moved: bool = False
+    model: Any,
+    X: Any,
+    direction: Any,
+    strength: float = 1.0,
+    *,
+    return_moved: bool = False,
+    reference: Any = None,
 ) -> Any:
     """Move rows along a direction of the latent space.
 
@@ -150,15 +161,19 @@ def edit(
         How far, negative for the other way. 0 gives the reconstructions of the rows.
     return_moved : bool, default=False
         Whether to say what moved.
+    reference : array-like or DataFrame of shape (n_others, n_features), default=None
+        Rows whose standard deviations ``moved`` counts in, by default ``X`` itself. Give the table
+        where ``X`` is a single row, or rows of one class.
 
     Returns
     -------
     rows : array or DataFrame of shape (n_samples, n_features)
         Decoded rows in the container of ``X``.
     moved : dict of object to float
-        How far each column moved against the reconstructions of the rows: the mean change of a
-        number in standard deviations of its column in ``X``, the share of rows whose category
-        changed. Only if ``return_moved`` is True.
+        How far each column moved against the reconstructions of the rows: the mean size of the
+        change of a number, in standard deviations, with the sign of the mean change; the share of
+        rows whose category changed. A column that does not vary in ``reference``, as in a single
+        row, counts in its own units. Only if ``return_moved`` is True.
 
     Raises
     ------
@@ -180,7 +195,7 @@ def edit(
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> model = PCA(3).fit(X)
     >>> towards = attribute_direction(model.transform(X), y, positive=2)
-    >>> edited, moved = edit(model, X[:50], towards, return_moved=True)
+    >>> edited, moved = edit(model, X[:50], towards, return_moved=True, reference=X)
     >>> max(moved, key=moved.get)
     'petal width (cm)'
     """
@@ -199,7 +214,8 @@ def edit(
     rows = rows_like(edited, X)
     if not return_moved:
         return rows
-    return rows, column_shifts(decode(model, codes), edited, scale=X)
+    scale = X if reference is None else as_rows(reference)
+    return rows, column_shifts(decode(model, codes), edited, scale=scale)
 
 
 @validate_params(
@@ -245,7 +261,8 @@ def blend(model: Any, X: Any, weights: Any = None) -> Any:
     codes = encode(model, X)
     if weights is None:
         weights = np.full(len(codes), 1.0 / len(codes))
-    weights = check_array(as_rows(weights), dtype=np.float64, input_name="weights")
+    weights = check_array(weights, dtype=np.float64, input_name="weights", ensure_2d=False)
+    weights = weights[None] if weights.ndim == 1 else weights
     if weights.shape[1] != len(codes):
         raise ValueError(
             f"weights has {weights.shape[1]} columns, but there are {len(codes)} rows."

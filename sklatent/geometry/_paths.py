@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from sklatent._utils._params import Integral, Interval, StrOptions, validate_params
-from sklatent._utils.latent import as_rows, check_latent_model, decode, encode
+from sklatent._utils.latent import as_rows, check_latent_model, check_width, decode, encode
 from sklatent.geometry._density import DensityGraph
 from sklatent.tabular import rows_like
 
@@ -73,7 +73,8 @@ def latent_path(
             [1., 2.],
             [2., 4.]]])
     """
-    start, end = (check_array(as_rows(z), dtype=np.float64, input_name="Z") for z in (a, b))
+    start, end = (check_array(z, dtype=np.float64, input_name="Z", ensure_2d=False) for z in (a, b))
+    start, end = (z[None] if z.ndim == 1 else z for z in (start, end))
     if start.shape[1] != end.shape[1] or 1 not in {len(start), len(end), len(start) / len(end)}:
         raise ValueError(
             f"The ends of the paths do not match: a has shape {start.shape}, b {end.shape}."
@@ -81,25 +82,38 @@ def latent_path(
     start, end = np.broadcast_arrays(start, end)
     t = np.linspace(0.0, 1.0, n_steps)[None, :, None]
     if method == "density":
-        graph = _graph(codes, start.shape[1])
-        path = np.stack([graph.path(*pair, n_steps) for pair in zip(start, end, strict=True)])
+        path = _dense(start, end, n_steps, codes)
     elif method == "spherical" and start.shape[1] > 1:
-        path = _spherical(start, end, t)
+        # squares of huge and of tiny numbers are not numbers; powers of two keep every digit
+        unit = _unit(np.stack([start, end]))
+        path = unit * _spherical(start / unit, end / unit, t)
     else:
         path = (1.0 - t) * start[:, None] + t * end[:, None]
     path[:, 0], path[:, -1] = start, end
     return path
 
 
-def _graph(codes: Any, width: int) -> DensityGraph:
+def _dense(start: Array, end: Array, n_steps: int, codes: Any) -> Array:
     if codes is None:
         raise ValueError(
             "method='density' follows rows: give them, X= to interpolate and codes= to latent_path."
         )
     codes = check_array(codes, dtype=np.float64, input_name="codes", ensure_min_samples=2)
-    if codes.shape[1] != width:
-        raise ValueError(f"codes has {codes.shape[1]} features, but the ends have {width}.")
-    return DensityGraph.of(codes)
+    if codes.shape[1] != start.shape[1]:
+        raise ValueError(
+            f"codes has {codes.shape[1]} features, but the ends have {start.shape[1]}."
+        )
+    apart = codes - codes[0]
+    unit = _unit(apart if apart.any() else np.stack([start, end]))
+    graph = DensityGraph.of(codes / unit)
+    pairs = zip(start / unit, end / unit, strict=True)
+    return unit * np.stack([graph.path(*pair, n_steps) for pair in pairs])
+
+
+def _unit(numbers: Array) -> float:
+    """Find the power of two below the largest of the numbers."""
+    largest = float(np.abs(numbers).max())
+    return float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)) if largest else 1.0
 
 
 def _spherical(start: Array, end: Array, t: Array) -> Array:
@@ -197,6 +211,8 @@ def interpolate(
     rows = as_rows(a)
     if space == "data":
         a, b = encode(model, rows), encode(model, as_rows(b))
+    else:
+        check_width(model, np.shape(as_rows(a))[-1])
     codes = None if X is None or method != "density" else encode(model, X)
     path = latent_path(a, b, n_steps, method=method, codes=codes)
     dtype = np.float32 if getattr(a, "dtype", None) == np.float32 else np.float64

@@ -156,7 +156,8 @@ def column_shifts(before: Any, after: Any, scale: Any) -> dict[Any, float]:
     Returns
     -------
     shifts : dict of object to float
-        Mean change of a number in standard deviations; share of the rows whose category changed.
+        Mean size of the change of a number in standard deviations, with the sign of the mean, so
+        that rows which move apart do not cancel; share of the rows whose category changed.
     """
     first, second = Comparison.of(scale, before), Comparison.of(scale, after)
     scales = first.scales()
@@ -167,5 +168,6 @@ def column_shifts(before: Any, after: Any, scale: Any) -> dict[Any, float]:
             shifts[column.name] = float(np.mean(~((old == new) | (np.isnan(old) & np.isnan(new)))))
             continue
         change = (new - old)[~np.isnan(new - old)] / scales[j]
-        shifts[column.name] = float(change.mean()) if len(change) else 0.0
+        size = float(np.abs(change).mean()) if len(change) else 0.0
+        shifts[column.name] = float(np.copysign(size, change.sum()))
     return shifts

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.preprocessing import Normalizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklatent import AutoencoderTransformer
 from sklatent.datasets import make_mixed_table
@@ -77,6 +79,73 @@ def test_strength_of_nothing_is_chance() -> None:
     assert attribute_direction(codes, y).strength == pytest.approx(0.5, abs=0.1)
 
 
+def test_labels_of_any_kind() -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    codes = RNG.normal(size=(60, 3))
+    words = np.where(codes[:, 1] > 0, "yes", "no")
+    expected = attribute_direction(codes, words)
+    for y in (
+        words.tolist(),
+        words.astype(object),
+        pandas.Series(words),
+        pandas.Series(words).astype("category"),
+        polars.Series(words.tolist()).cast(polars.Categorical),
+    ):
+        found = attribute_direction(codes, y)
+        assert found.positive == "yes"
+        np.testing.assert_array_equal(found.vector, expected.vector)
+    truth = pandas.Series(words == "yes").astype("boolean")
+    np.testing.assert_array_equal(attribute_direction(codes, truth).vector, expected.vector)
+
+
+@pytest.mark.parametrize("hole", [None, float("nan")])
+@pytest.mark.parametrize("words", [True, False])
+def test_missing_labels_are_named(hole: Any, words: bool) -> None:
+    y = ["a", "b"] * 10 if words else [0.5, 1.5] * 10
+    with pytest.raises(ValueError, match="Input y contains NaN: leave out rows"):
+        attribute_direction(RNG.normal(size=(20, 2)), np.array([*y[:-1], hole], dtype=object))
+
+
+def test_many_whole_numbers_are_a_number() -> None:
+    codes = RNG.normal(size=(300, 3))
+    age = np.round(40 + 10 * codes[:, 0]).astype(int)
+    found = attribute_direction(codes, age)
+    assert found.positive is None
+    assert abs(found.vector[0]) > 0.99
+    assert found.strength > 0.95
+    few = attribute_direction(codes, np.digitize(codes[:, 0], [-1, 0, 1]), positive=3)
+    assert few.positive == 3
+    days = np.datetime64("2024-01-01") + age.astype("timedelta64[D]")
+    np.testing.assert_allclose(attribute_direction(codes, days).vector, found.vector)
+
+
+@pytest.mark.parametrize("method", ["means", "normal"])
+@pytest.mark.parametrize("target", ["class", "number"])
+def test_centre_and_units_of_codes_do_not_matter(method: Any, target: str) -> None:
+    codes = RNG.normal(size=(100, 3))
+    y = codes[:, 2] + RNG.normal(size=100)
+    y = y > 0 if target == "class" else y
+    found = attribute_direction(codes, y, method=method)
+    for other in (codes + 2.0**20, 2.0**-600 * codes):
+        again = attribute_direction(other, y, method=method)
+        np.testing.assert_allclose(again.vector, found.vector, atol=1e-6)
+        assert again.strength == pytest.approx(found.strength)
+
+
+@pytest.mark.parametrize("method", ["means", "normal"])
+def test_nothing_to_find(method: Any) -> None:
+    flat, y = np.full((30, 2), 0.1), np.arange(30) + 0.5
+    for target, chance in ((y > 10, 0.5), (y, 0.0)):
+        found = attribute_direction(flat, target, method=method)
+        assert (found.gap, found.strength) == (0.0, chance)
+        assert not found.vector.any()
+    told = attribute_direction(RNG.normal(size=(30, 2)), y, method="means", given=2 * y - 1)
+    assert not told.vector.any()
+    # folds in which a number does not vary have nothing to rank
+    rare = np.where(np.arange(30) < 2, 0.5, 0.0)
+    assert np.isfinite(attribute_direction(RNG.normal(size=(30, 2)), rare).strength)
+
+
 def test_edit_moves_the_planted_columns_and_little_else() -> None:
     towards = attribute_direction(MODEL.transform(X), FACTORS[:, 1])
     edited, moved = edit(MODEL, X, towards, 1.0, return_moved=True)
@@ -107,6 +176,38 @@ def test_edit_of_a_mixed_table() -> None:
     assert (rows["light"] == "shade").mean() > (rebuilt["light"] == "shade").mean()
 
 
+def test_what_moved_of_a_few_rows_counts_in_the_spread_of_the_table() -> None:
+    step = np.array([1.0, 0.0, 0.0])
+    change = MODEL.components_[0]
+    moved = edit(MODEL, X[0], step, return_moved=True, reference=X)[1]
+    np.testing.assert_allclose(list(moved.values()), change / X.std(0))
+    # a single row has no spread of its own
+    moved = edit(MODEL, X[0], step, return_moved=True)[1]
+    np.testing.assert_allclose(list(moved.values()), change)
+
+
+def test_rows_that_move_apart_do_not_cancel() -> None:
+    class Folded(PCA):
+        def inverse_transform(self, X: Any) -> Any:
+            return super().inverse_transform(np.abs(X))
+
+    model = Folded(1).fit(X)
+    model.mean_[:] = 0.0
+    rows = np.outer([-2.0, -1.0, 1.0], model.components_[0])
+    moved = edit(model, rows, [0.5], return_moved=True, reference=X)[1]
+    change = np.abs(0.5 * model.components_[0]) / X.std(0)
+    np.testing.assert_allclose(np.abs(list(moved.values())), change)
+    # two rows in three move back
+    np.testing.assert_array_equal(np.sign(list(moved.values())), -np.sign(model.components_[0]))
+
+
+def test_a_row_of_numbers_and_words_as_a_list() -> None:
+    table = make_mixed_table(60, random_state=0)[["height_cm", "soil"]].to_numpy(dtype=object)
+    model = AutoencoderTransformer(1, **SMALL).fit(table)
+    rows = traverse(model, table[0].tolist(), 0, [0.0, 1.0])
+    np.testing.assert_array_equal(rows, traverse(model, table[:1], 0, [0.0, 1.0]))
+
+
 def test_blend_is_latent_arithmetic() -> None:
     codes = MODEL.transform(X[:3])
     mean = blend(MODEL, X[:3])
@@ -116,6 +217,9 @@ def test_blend_is_latent_arithmetic() -> None:
         both[0], MODEL.inverse_transform([codes[0] - codes[1] + codes[2]])[0]
     )
     np.testing.assert_allclose(both[1], MODEL.inverse_transform(codes[2:])[0])
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([1.0, -1.0, 1.0])
+    np.testing.assert_allclose(blend(MODEL, X[:3], series), both[:1])
 
 
 def test_nearest_rows() -> None:
@@ -152,6 +256,9 @@ def test_what_a_traversal_refuses() -> None:
         traverse(MODEL, X[0], 0, [[0.0]])
     with pytest.raises(ValueError, match="'values' parameter"):
         traverse(MODEL, X[0], 0, 0, X=X)
+    for quantiles in ((0.0, 0.5, 1.0), (-1.0, 2.0), ("a", "b")):
+        with pytest.raises(ValueError, match="two numbers between 0 and 1"):
+            traverse(MODEL, X[0], 0, X=X, quantiles=quantiles)
 
 
 def test_what_a_direction_refuses() -> None:
@@ -172,8 +279,13 @@ def test_what_moves_refuse() -> None:
         edit(MODEL, X, [1.0, 0.0])
     with pytest.raises(ValueError, match="length 0"):
         edit(MODEL, X, AttributeDirection(np.zeros(3), 0.0, 0.5, "means", None))
+    with pytest.raises(ValueError, match="'strength' parameter"):
+        edit(MODEL, X, [1.0, 0.0, 0.0], np.inf)
     with pytest.raises(ValueError, match="2 columns, but there are 3 rows"):
         blend(MODEL, X[:3], [1, 1])
+    half = make_pipeline(make_column_transformer((StandardScaler(), [0, 1])), PCA(1)).fit(X)
+    with pytest.raises(TypeError, match=r"because of 'columntransformer' \(ColumnTransformer\)"):
+        blend(half, X)
     with pytest.raises(ValueError, match="n_neighbors"):
         nearest(MODEL, X[:3], X[:1], n_neighbors=4)
     for call in (

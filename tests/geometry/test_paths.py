@@ -114,6 +114,31 @@ def test_density_path_between_islands_and_equal_rows() -> None:
     assert not same.any()
 
 
+def test_density_path_from_a_code_to_itself_stays_there() -> None:
+    far = np.full(3, 100.0)
+    path = latent_path(far, far, 4, method="density", codes=X[:, :3])
+    assert (path == far).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**-40, 2.0**700])
+def test_units_do_not_matter(method: Any, unit: float) -> None:
+    codes, _ = make_moons(200, noise=0.05, random_state=0)
+    path = latent_path(codes[:2], codes[2:4], 5, method=method, codes=codes)
+    ends = unit * codes[:4]
+    other = latent_path(ends[:2], ends[2:], 5, method=method, codes=unit * codes)
+    np.testing.assert_allclose(other / unit, path, rtol=1e-12, atol=1e-12)
+
+
+def test_vectors_of_any_kind() -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    expected = latent_path([0.0, 1.0], [2.0, 3.0], 3)
+    for series in (pandas.Series, polars.Series, tuple):
+        np.testing.assert_array_equal(
+            latent_path(series([0.0, 1.0]), series([2.0, 3.0]), 3), expected
+        )
+
+
 def test_one_end_is_shared() -> None:
     assert interpolate(PCA(2).fit(X), X[0], X[1:4], 5).shape == (15, 6)
 
@@ -147,6 +172,8 @@ def test_single_precision_stays_single() -> None:
 
 def test_what_is_refused() -> None:
     model = PCA(2).fit(X)
+    with pytest.raises(ValueError, match="Z has 3 features, but PCA is expecting 2 features"):
+        interpolate(model, np.zeros(3), np.ones(3), space="latent")
     with pytest.raises(ValueError, match=r"'n_steps' parameter .* must be an int in the range"):
         interpolate(model, X[0], X[1], 0)
     with pytest.raises(ValueError, match="do not match"):
