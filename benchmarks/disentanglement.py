@@ -21,10 +21,12 @@ does it. In the cells of the first seed `fit(rotation="ica")` has to give the sa
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.decomposition import PCA, FastICA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
@@ -139,27 +141,23 @@ def make_model(cell: Cell) -> Any:
 
 
 def turn(model: Any, X: Matrix, way: str) -> Any:
-    """Find the rotation that `fit(X)` with this `rotation` finds after training."""
-    from sklatent.models._rotation import ACTIVE_KL, fit_rotation, loadings_of
+    """Turn a fitted model as `fit(X)` with this `rotation` does after training."""
+    from sklatent._training import resolve_device
+    from sklatent.models._rotation import RotationMixin
 
-    cells, blocks = model.table_.transform(X), model.table_.blocks_
-    kl = getattr(model, "kl_per_component_", np.full(model.n_components_, np.inf))
-    return fit_rotation(
-        model.transform(X),
-        lambda white: loadings_of(cells, blocks, white),
-        way,
-        usable=kl > ACTIVE_KL,
-        seed=int(check_random_state(model.random_state).randint(2**31 - 1)),
-    )
+    turned = copy(model)
+    turned.rotation = way
+    source = model._source(model._read(X), resolve_device(model.device))
+    seed = int(check_random_state(model.random_state).randint(2**31 - 1))
+    RotationMixin._after_training(turned, None, source, None, seed)  # type: ignore[arg-type]
+    return turned
 
 
-def check_against_fit(model: Any, X: Matrix, codes: Matrix) -> None:
+def check_against_fit(turned: Any, X: Matrix) -> None:
     """Refuse to go on where `fit` turns otherwise than measured here."""
-    from sklearn.base import clone
-
-    fitted = clone(model).set_params(rotation="ica").fit(X).transform(X)
+    codes, fitted = turned.transform(X), clone(turned).fit(X).transform(X)
     apart = np.abs(fitted - codes).max(0) / codes.std(0)
-    if apart.max() > 1e-3:
+    if apart.max() > 1e-6:
         raise AssertionError(f"fit(rotation='ica') gives other codes: {apart} deviations apart.")
 
 
@@ -176,14 +174,14 @@ def scores(codes: Matrix, factors: Matrix, way: str) -> Row:
 
 
 def scores_once(
-    codes: Matrix, turned: Matrix, factors: Matrix, way: str, known: dict[str, Matrix], row: Row
+    codes: Matrix, factors: Matrix, way: str, known: dict[str, Matrix], row: Row
 ) -> Row:
     """Scores of turned codes; those of another way that has turned them alike, where there is."""
-    for other, matrix in known.items():
-        if np.array_equal(matrix, turned):
+    for other, same in known.items():
+        if np.array_equal(same, codes):
             return {f"{figure}_{way}": row[f"{figure}_{other}"] for figure in FIGURES[:-1]}
-    known[way] = turned
-    return scores(codes @ turned, factors, way)
+    known[way] = codes
+    return scores(codes, factors, way)
 
 
 def measure(cell: Cell, data: str | None) -> Row:
@@ -203,18 +201,18 @@ def measure(cell: Cell, data: str | None) -> Row:
         row["cpu"] = time.process_time() - started
         codes = model.transform(X_new)
         row |= scores(codes, factors_new, PLAIN)
-        known = {PLAIN: np.eye(cell["k"])}
+        known = {PLAIN: codes}
         for way in ROTATIONS[cell["family"]][1:]:
             started = time.process_time()
-            rotation = turn(model, X, way)
+            turned = turn(model, X, way)
             row[f"cpu_{way}"] = time.process_time() - started
-            row |= scores_once(codes, rotation.matrix, factors_new, way, known, row)
+            row |= scores_once(turned.transform(X_new), factors_new, way, known, row)
             if way == "auto":
-                row["chosen"] = str(rotation.kind).lower()
+                row["chosen"] = str(turned.rotation_).lower()
             if way == "ica":
-                row["n_turned"] = int((rotation.matrix != 0).sum(0).max())
+                row["n_turned"] = int((turned.rotation_matrix_ != 0).sum(0).max())
                 if cell["seed"] == 0:
-                    check_against_fit(model, X, model.transform(X) @ rotation.matrix)
+                    check_against_fit(turned, X)
     row["converged"] = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
     for one in caught:
         if not issubclass(one.category, ConvergenceWarning):
