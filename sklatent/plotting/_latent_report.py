@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Up to so many columns their names, and up to so many cells their values, are written.
 _MOST_NAMES, _MOST_VALUES = 60, 200
+# Width of a cell in which its value can be read.
+_VALUE_INCHES = 0.25
 
 
 class LatentReportDisplay:
@@ -150,7 +152,8 @@ class LatentReportDisplay:
         self.ax_ = panels[0, 0]
         top = 1.0 if values == "r2" else float(np.nanmax(table, initial=1e-12))
         image = self.ax_.imshow(table, cmap=cmap, vmin=0.0, vmax=top, aspect="auto")
-        if k * p <= _MOST_VALUES:
+        inches = self.ax_.get_window_extent().width / self.figure_.dpi
+        if k * p <= _MOST_VALUES and inches >= _VALUE_INCHES * p:
             for (i, j), value in np.ndenumerate(table):
                 # dark cells are low in this map
                 ink = "white" if not value > 0.6 * top else "black"

@@ -281,3 +281,13 @@ def test_report(mixed: Any) -> None:
     )
     with pytest.raises(ValueError, match="values must be"):
         display.plot(values="kl")
+
+
+def test_report_writes_values_only_where_they_fit(mixed: Any) -> None:
+    from matplotlib import pyplot as plt
+
+    report = latent_report(mixed, TABLE)
+    assert LatentReportDisplay.from_report(report).ax_.texts
+    _, narrow = plt.subplots(figsize=(1.5, 2.0))
+    assert not LatentReportDisplay.from_report(report, ax=narrow).ax_.texts
+    plt.close("all")

@@ -1,0 +1,80 @@
+"""
+One meaning per dimension
+=========================
+
+Training fixes a latent space, not the axes in it. ``rotation`` turns the codes after training,
+so that each component means one thing, and rows are rebuilt as before.
+
+Factors that are known
+----------------------
+
+A generated table: five independent factors go through a bent map into 30 columns. The autoencoder
+finds the surface that the rows lie on. Its components, like those of PCA, are ordered by how wide
+they spread, and each one mixes all factors.
+"""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import scale
+
+from sklatent import AutoencoderTransformer
+from sklatent.datasets import make_factor_table
+from sklatent.metrics import dci_score, mig_score
+
+X, factors = make_factor_table(10_000, mixing="bent", random_state=0)
+train, test, known = X[:5000], X[5000:], factors[5000:]
+
+models = {
+    "PCA": PCA(5),
+    "autoencoder": AutoencoderTransformer(5, random_state=0),
+    "autoencoder, turned": AutoencoderTransformer(5, rotation="auto", random_state=0),
+}
+codes = {name: model.fit(train).transform(test) for name, model in models.items()}
+for name, Z in codes.items():
+    found = dci_score(Z, known)
+    print(
+        f"{name:20}  MIG {mig_score(Z, known):.2f}  disentanglement {found.disentanglement:.2f}  "
+        f"informativeness {found.informativeness:.2f}"
+    )
+
+# %%
+# The mutual information gap asks whether each factor is in one component alone, the score of
+# disentanglement whether each component knows one factor alone; 1 is perfect. All three
+# codes know the factors about as well, which is what informativeness says. Correlations show it:
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+for axis, (name, Z) in zip(axes, codes.items(), strict=True):
+    correlation = np.abs(np.corrcoef(Z, known, rowvar=False)[:5, 5:])
+    image = axis.imshow(correlation, vmin=0, vmax=1, cmap="Blues")
+    axis.set(title=name, xlabel="factor", ylabel="component", xticks=range(5), yticks=range(5))
+figure.colorbar(image, ax=axes, label="absolute correlation")
+plt.show()
+
+# %%
+# Rows are rebuilt as before:
+before, after = models["autoencoder"], models["autoencoder, turned"]
+gap = before.inverse_transform(before.transform(test)) - after.inverse_transform(codes[name])
+print(f"turned by {after.rotation_}; largest difference of rebuilt cells {np.abs(gap).max():.0e}")
+
+# %%
+# Factors that nobody knows
+# -------------------------
+#
+# In a real table ``rotation="auto"`` turns the codes only where there is a reason to. Here, in
+# measurements of cell nuclei, no independent directions are found twice, but the columns load on
+# few components each, more clearly than by chance: size (radius, perimeter, area), the shape of the
+# outline (smoothness, compactness, fractal dimension), how much these vary within a sample (the
+# errors), and texture.
+
+from sklearn.datasets import load_breast_cancer
+
+from sklatent.plotting import LatentReportDisplay
+
+nuclei = load_breast_cancer(as_frame=True).data
+figure, axes = plt.subplots(2, 1, figsize=(11, 7), layout="constrained")
+for axis, rotation in zip(axes, [None, "auto"], strict=True):
+    model = AutoencoderTransformer(4, rotation=rotation, random_state=0).fit(nuclei)
+    LatentReportDisplay.from_estimator(model, nuclei, ax=axis)
+    axis.set_title(f"rotation_ = {model.rotation_!r}")
+plt.show()
