@@ -16,7 +16,6 @@ they spread, and each one mixes all factors.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import scale
 
 from sklatent import AutoencoderTransformer
 from sklatent.datasets import make_factor_table
