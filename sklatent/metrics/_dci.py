@@ -11,7 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from sklearn.utils import check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
-from sklatent.metrics._disentanglement import check_factors, is_number
+from sklatent.metrics._disentanglement import alive, check_factors, is_number
 
 _Float = NDArray[np.float64]
 
@@ -91,6 +91,9 @@ def dci_score(
     (True, True)
     """
     Z, known = check_factors(codes, factors)
+    # trees cut in single precision, to which small differences of large numbers are none
+    Z = np.where(alive(Z), Z - Z.mean(0), 0.0)
+    Z = Z / np.where(alive(Z), Z.std(0), 1.0)
     rng = check_random_state(random_state)
     order = rng.permutation(len(Z))[:max_rows]
     cut = (3 * len(order)) // 4

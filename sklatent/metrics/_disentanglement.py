@@ -10,13 +10,18 @@ from sklearn.metrics import mutual_info_score
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
+from sklatent.metrics._tables import read_tables
 
 _Float = NDArray[np.float64]
 _Codes = NDArray[np.intp]
 
 # Codes that vary less than this share of the liveliest one are dead.
 _DEAD = 1e-6
-_COUNT = Interval(Integral, 1, None, closed="left")
+# What varies less than this share of itself varies by rounding.
+_ROUNDING = 1e-12
+# Numbers with more values than this are numbers, with fewer they are classes.
+_MOST_CLASSES = 20
+_BINS = Interval(Integral, 2, None, closed="left")
 _COMMON: dict[str, Any] = {"codes": ["array-like"], "factors": ["array-like"]}
 
 
@@ -27,8 +32,8 @@ def check_factors(codes: Any, factors: Any) -> tuple[_Float, list[NDArray[Any]]]
     ----------
     codes : array-like of shape (n_samples, n_components)
         The codes.
-    factors : array-like of shape (n_samples, n_factors)
-        Numbers or words.
+    factors : array-like or DataFrame of shape (n_samples, n_factors)
+        Numbers, dates or words, also side by side.
 
     Returns
     -------
@@ -43,16 +48,22 @@ def check_factors(codes: Any, factors: Any) -> tuple[_Float, list[NDArray[Any]]]
         If cells are missing, lengths differ, or a factor is constant.
     """
     codes = check_array(codes, dtype=np.float64, input_name="codes", ensure_min_samples=10)
-    table = check_array(factors, dtype=None, input_name="factors", ensure_2d=False)
-    table = table[:, None] if table.ndim == 1 else table
-    check_consistent_length(codes, table)
-    columns = []
-    for j, column in enumerate(table.T):
-        levels, places = np.unique(column, return_inverse=True)
+    shape = factors.shape if hasattr(factors, "shape") else np.shape(factors)
+    if len(shape) == 1:
+        factors = np.asarray(factors).reshape(-1, 1)
+    check_consistent_length(codes, factors)
+    tables = read_tables({"factors": factors}, 1)
+    columns: list[NDArray[Any]] = []
+    for column, cells in zip(tables.columns, tables.matrices[0].T, strict=True):
+        if np.isnan(cells).any():
+            raise ValueError(f"Input factors contains NaN: factor {column.name} has missing cells.")
+        levels, places = np.unique(cells, return_inverse=True)
         if len(levels) < 2:
-            raise ValueError(f"Factor {j} has one value only: nothing can be learnt about it.")
-        many = np.issubdtype(levels.dtype, np.floating) and len(levels) > 20
-        columns.append(column.astype(np.float64) if many else places)
+            raise ValueError(
+                f"Factor {column.name} has one value only: nothing can be learnt about it."
+            )
+        many = not column.is_category and len(levels) > _MOST_CLASSES
+        columns.append(cells if many else places)
     return codes, columns
 
 
@@ -64,7 +75,8 @@ def is_number(factor: NDArray[Any]) -> bool:
 def alive(codes: _Float) -> NDArray[np.bool_]:
     """Tell which codes vary at all."""
     spread = codes.std(0)
-    return np.asarray(spread > _DEAD * max(float(spread.max(initial=0.0)), 1e-300))
+    least = max(_DEAD * float(spread.max(initial=0.0)), 1e-300)
+    return np.asarray((spread > least) & (spread > _ROUNDING * np.abs(codes).max(0)))
 
 
 def equal_bins(values: _Float, n_bins: int) -> _Codes:
@@ -83,7 +95,7 @@ def _gap(scores: _Float) -> _Float:
     return np.asarray(best[-1] - best[-2])
 
 
-@validate_params({**_COMMON, "n_bins": [_COUNT]}, prefer_skip_nested_validation=True)
+@validate_params({**_COMMON, "n_bins": [_BINS]}, prefer_skip_nested_validation=True)
 def mig_score(codes: Any, factors: Any, *, n_bins: int = 20) -> float:
     """Mutual information gap: whether each factor is in one code, and in one only.
 
@@ -199,7 +211,7 @@ def _discriminate(z: _Float, factor: _Codes, others: _Float) -> _Codes:
         **_COMMON,
         "n_votes": [Interval(Integral, 2, None, closed="left")],
         "n_rows": [Interval(Integral, 2, None, closed="left")],
-        "n_bins": [_COUNT],
+        "n_bins": [_BINS],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,

@@ -109,7 +109,7 @@ def hidden_cell_score(
         found = Comparison.of(X, decode(estimator, encode(estimator, rows)))
         answers = np.where(hidden, found.others, answers)
     losses, floors = found.losses(answers)
-    varying = floors > 1e-20
+    varying = found.varying(floors)
     return float(np.mean(1.0 - losses[varying] / floors[varying])) if varying.any() else 0.0
 
 
@@ -127,6 +127,7 @@ def _usual(table: TabularEncoder, matrix: _Float) -> _Float:
     return usual
 
 
+@validate_params({"parameter": [str]}, prefer_skip_nested_validation=True)
 def one_standard_error(parameter: str) -> Callable[[dict[str, Any]], int]:
     """Choose the smallest value of a parameter that is within one standard error of the best.
 
@@ -139,7 +140,7 @@ def one_standard_error(parameter: str) -> Callable[[dict[str, Any]], int]:
     Returns
     -------
     refit : callable
-        For ``GridSearchCV(..., refit=one_standard_error("n_components"))``.
+        For ``GridSearchCV(..., refit=one_standard_error("n_components"))``, with a single score.
 
     References
     ----------
@@ -165,9 +166,22 @@ def _simplest(parameter: str, results: dict[str, Any]) -> int:
         raise ValueError(
             f"The search does not vary {parameter!r}: its first candidate is {params[0]}."
         )
+    if "mean_test_score" not in results:
+        raise ValueError(
+            "one_standard_error needs a search with a single score, which several in `scoring` are "
+            "not."
+        )
     means = np.asarray(results["mean_test_score"], dtype=np.float64)
+    if np.isnan(means).all():
+        raise ValueError("All scores of the search are nan: error_score='raise' shows why.")
     n_splits = sum(name.startswith("split") and name.endswith("_test_score") for name in results)
     best = int(np.nanargmax(means))
     error = float(results["std_test_score"][best]) / np.sqrt(max(1, n_splits - 1))
     near = np.flatnonzero(means >= means[best] - error)
-    return int(min(near, key=lambda index: (params[index][parameter], -means[index])))
+    try:
+        return int(min(near, key=lambda index: (params[index][parameter], -means[index])))
+    except TypeError as failure:
+        values = [candidate[parameter] for candidate in params]
+        raise TypeError(
+            f"one_standard_error needs values of {parameter!r} that can be ordered, got {values}."
+        ) from failure

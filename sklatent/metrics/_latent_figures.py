@@ -89,7 +89,7 @@ def frozen_shares(model: Any, codes: _Float, X: Any) -> tuple[_Float, float]:
     """
     found = Comparison.of(X, decode(model, codes))
     losses, floors = found.losses()
-    varying = floors > 1e-20
+    varying = found.varying(floors)
     if not varying.any():
         return np.zeros(codes.shape[1]), 0.0
     losses, floors = losses[varying], floors[varying]

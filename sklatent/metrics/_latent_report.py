@@ -20,6 +20,7 @@ from sklatent._utils.latent import (
     encode,
     last_step,
 )
+from sklatent.metrics._disentanglement import alive
 from sklatent.metrics._figures import as_plain
 from sklatent.metrics._latent_figures import decoder_slopes, frozen_shares, single_r2
 from sklatent.metrics._reconstruction import Comparison
@@ -278,6 +279,9 @@ def latent_report(
     kl = None if kl is None else np.asarray(kl, dtype=np.float64)
     spread = codes.std(0, dtype=np.float64)
     slopes = decoder_slopes(model, some[:_ROWS_SLOPES], spread, rows)
+    wide = codes.astype(np.float64, copy=False)
+    # what varies by rounding only may still go with the columns
+    living = np.where(alive(wide), wide, 0.0)
     return LatentReport(
         dimensions=component_names(model, k),
         columns=found.names,
@@ -286,14 +290,15 @@ def latent_report(
         share=share,
         explained=explained,
         active=share > ACTIVE_SHARE if kl is None else kl > ACTIVE_KL,
-        r2=single_r2(codes.astype(np.float64, copy=False), found),
+        r2=single_r2(living, found),
         slopes=slopes,
-        correlation=_correlation(codes, spread),
+        correlation=_correlation(living),
         n_rows=n,
     )
 
 
-def _correlation(codes: NDArray[Any], spread: _Float) -> _Float:
+def _correlation(codes: _Float) -> _Float:
+    spread = codes.std(0)
     centred = (codes - codes.mean(0)) / np.where(spread > 0, spread, 1.0)
     correlation: _Float = np.clip(centred.T @ centred / len(codes), -1.0, 1.0)
     np.fill_diagonal(correlation, 1.0)

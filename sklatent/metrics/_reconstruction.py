@@ -17,6 +17,8 @@ from sklatent.tabular import rows_like
 _Float = NDArray[np.float64]
 # Dates and durations are read in microseconds; their errors are told in days.
 _DAY = 86_400e6
+# What varies less than this share of itself varies by rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Comparison:
         given = np.where(np.isnan(given), mean, given)
         return float(np.mean((wanted - given) ** 2)), float(np.mean((wanted - mean) ** 2))
 
+    def varying(self, floors: _Float) -> NDArray[np.bool_]:
+        """Tell by their floors which columns vary, and not by rounding."""
+        known = np.where(np.isnan(self.rows), 0.0, np.abs(self.rows))
+        return np.asarray(floors > (_ROUNDING * known.max(0, initial=0.0)) ** 2)
+
     def scales(self) -> _Float:
         """Standard deviations of numbers over ``rows``; 1 for categories and constants."""
         scales = np.ones(len(self.columns))
@@ -89,7 +96,7 @@ class Comparison:
             if len(known) and not column.is_category:
                 spread = float(known.std())
                 # a constant column has a spread of rounding only
-                scales[j] = spread if spread > 1e-12 * np.abs(known).max() else 1.0
+                scales[j] = spread if spread > _ROUNDING * np.abs(known).max() else 1.0
         return scales
 
 

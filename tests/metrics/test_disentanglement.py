@@ -81,10 +81,43 @@ def test_words_are_classes() -> None:
 
 
 @pytest.mark.parametrize("score", [mig_score, sap_score, factorvae_score, dci_score])
+def test_numbers_beside_words(score: Any) -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    some = slice(300)
+    codes = np.column_stack([PERFECT[some, 1:], LEVELS[some, 1]])
+    words = np.array(["a", "b", "c", "d"])[LEVELS[some, 1]]
+    factors = {"x": FACTORS[some, 0], "whole": (1e6 * FACTORS[some, 1]).astype(int), "word": words}
+    expected = repr(
+        score(codes, np.column_stack([FACTORS[some, 0], factors["whole"], LEVELS[some, 1]]))
+    )
+    frame = pandas.DataFrame(factors)
+    for table in (frame, polars.DataFrame(factors), frame.to_numpy()):
+        assert repr(score(codes, table)) == expected
+
+
+@pytest.mark.parametrize("score", [mig_score, sap_score, factorvae_score, dci_score])
+def test_centre_and_units_of_codes_do_not_matter(score: Any) -> None:
+    codes, factors = PERFECT[:200], FACTORS[:200]
+    expected = score(codes, factors)
+    for other in (codes + 2.0**30, 2.0**-300 * codes, np.column_stack([codes, np.full(200, 0.1)])):
+        found = score(other, factors)
+        if score is not dci_score:
+            assert found == pytest.approx(expected, abs=0.005)
+        else:
+            assert found.informativeness == pytest.approx(expected.informativeness, abs=0.02)
+            np.testing.assert_allclose(found.importances[:3], expected.importances, atol=0.02)
+
+
+@pytest.mark.parametrize("score", [mig_score, sap_score, factorvae_score, dci_score])
 def test_what_is_refused(score: Any) -> None:
+    with pytest.raises(ValueError, match="factors contains NaN: factor 0 has missing cells"):
+        score(FACTORS[:20], np.array(["a", None] * 10, dtype=object))
     with pytest.raises(ValueError, match="Factor 1 has one value only"):
         score(FACTORS, np.column_stack([FACTORS[:, 0], np.ones(4000)]))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         score(FACTORS[:50], FACTORS[:40])
     with pytest.raises(ValueError, match="NaN"):
         score(np.full((20, 2), np.nan), FACTORS[:20])
+    if score in (mig_score, factorvae_score):
+        with pytest.raises(ValueError, match="'n_bins' parameter"):
+            score(FACTORS[:20], FACTORS[:20], n_bins=1)

@@ -62,6 +62,29 @@ def test_simplest_within_one_standard_error() -> None:
     assert one_standard_error("k")(results) == 2
     with pytest.raises(ValueError, match="does not vary 'width'"):
         one_standard_error("width")(results)
+    with pytest.raises(ValueError, match="'parameter' parameter"):
+        one_standard_error(3)  # type: ignore[arg-type]
+
+
+def test_searches_without_a_simplest_candidate() -> None:
+    results: dict[str, Any] = {
+        "mean_test_score": np.array([0.5, 0.5]),
+        "std_test_score": np.array([0.1, 0.1]),
+        "params": [{"k": "auto"}, {"k": 2}],
+    }
+    with pytest.raises(TypeError, match=r"can be ordered, got \['auto', 2\]"):
+        one_standard_error("k")(results)
+    with pytest.raises(ValueError, match="All scores of the search are nan"):
+        one_standard_error("k")({**results, "mean_test_score": np.array([np.nan, np.nan])})
+    with pytest.raises(ValueError, match="with a single score"):
+        one_standard_error("k")({"mean_test_r2": [0.5, 0.5], "params": results["params"]})
+
+
+def test_units_do_not_matter() -> None:
+    tiny = 2.0**-100 * X
+    assert hidden_cell_score(PCA(3).fit(tiny), tiny) == pytest.approx(
+        hidden_cell_score(PCA(3).fit(X), X)
+    )
 
 
 def test_mixed_table() -> None:

@@ -43,6 +43,21 @@ def test_linear_model() -> None:
     assert report.kl is None
 
 
+def test_units_do_not_matter() -> None:
+    tiny = 2.0**-100 * X
+    report, small = (latent_report(PCA(2).fit(rows), rows) for rows in (X, tiny))
+    assert small.explained == pytest.approx(report.explained)
+    np.testing.assert_allclose(small.share, report.share)
+    np.testing.assert_allclose(small.r2, report.r2)
+
+
+def test_dimensions_of_rounding_go_with_nothing() -> None:
+    table = np.column_stack([X[:, 0], np.full((600, 3), 0.1)])
+    report = latent_report(PCA(3).fit(table), table)
+    np.testing.assert_array_equal(report.correlation, np.eye(3))
+    np.testing.assert_array_equal(report.r2[1:, 0], 0.0)
+
+
 def test_dependence_of_any_shape_counts() -> None:
     curve = RNG.normal(size=1000)
     table = np.column_stack([curve, curve**2, RNG.normal(size=1000)])
