@@ -23,6 +23,8 @@ N_FINE = 64
 N_SMOOTHINGS = 40
 # The density along a path is judged by the distance to this neighbour.
 JUDGE = 5
+# The distance of equal codes.
+_EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,16 @@ class DensityGraph:
         graph = search.kneighbors_graph(
             n_neighbors=min(N_NEIGHBORS, len(codes) - 1), mode="distance"
         )
+        # equal codes must stay joined, and a sparse zero is no edge
+        graph.data = np.maximum(graph.data, _EQUAL)
         graph = graph.maximum(graph.T)
         if connected_components(graph, directed=False)[0] > 1:
             # islands are joined where they are nearest
-            graph = graph.maximum(minimum_spanning_tree(csr_matrix(cdist(codes, codes))))
+            apart = np.maximum(cdist(codes, codes), _EQUAL)
+            graph = graph.maximum(minimum_spanning_tree(csr_matrix(apart)))
             graph = graph.maximum(graph.T)
         graph = graph.tocsr()
-        graph.data = _cost(graph.data)
+        graph.data **= POWER
         return cls(codes, graph, search)
 
     def path(self, a: Array, b: Array, n_steps: int) -> Array:
@@ -79,9 +84,10 @@ class DensityGraph:
         """Find the nodes on the cheapest way, which the ends may enter by any near node."""
         n = len(self.codes)
         distance, index = self.search.kneighbors(np.vstack([a, b]), min(N_NEIGHBORS, n))
+        cost = np.maximum(distance, _EQUAL) ** POWER
         ends = np.repeat([n, n + 1], index.shape[1])
         shape = (n + 2, n + 2)
-        links = coo_matrix((_cost(distance.ravel()), (ends, index.ravel())), shape).tocsr()
+        links = coo_matrix((cost.ravel(), (ends, index.ravel())), shape).tocsr()
         inner = self.edges.copy()
         inner.resize(shape)
         before: NDArray[Any] = dijkstra(
@@ -96,11 +102,6 @@ class DensityGraph:
     def _emptiness(self, path: Array) -> float:
         k = min(JUDGE, len(self.codes))
         return float(np.log(self.search.kneighbors(path, k)[0][:, -1] + 1e-12).mean())
-
-
-def _cost(length: Array) -> Array:
-    # equal codes must stay joined, and a sparse zero is no edge
-    return np.maximum(length, 1e-12) ** POWER
 
 
 def _even(path: Array, n_steps: int) -> Array:

@@ -152,7 +152,7 @@ def latent_stability(
     Being found again does not make a dimension useful: in a table without a floor of noise all
     dimensions of different strength are. The correlations weigh each direction alike; similarity
     that weighs by variance, such as centred kernel alignment, is blind to weak directions and
-    therefore does not fall with dimensions of noise. Components of PCA with equal variances are
+    therefore hardly falls with dimensions of noise. Components of PCA with equal variances are
     rotated from sample to sample, so that "permutation" finds none of them.
 
     References

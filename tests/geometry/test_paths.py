@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse.csgraph import dijkstra
 from sklearn.datasets import make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -16,6 +17,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklatent import AutoencoderTransformer, VAETransformer
 from sklatent.datasets import make_mixed_table
 from sklatent.geometry import interpolate, latent_path
+from sklatent.geometry._density import DensityGraph
 
 METHODS = ("linear", "spherical", "density")
 RNG = np.random.default_rng(0)
@@ -112,6 +114,13 @@ def test_density_path_between_islands_and_equal_rows() -> None:
     np.testing.assert_allclose(path, np.linspace(0, 9, 4)[:, None] * [1, 1], atol=1e-9)
     same = latent_path([0.0, 0.0], [0.0, 0.0], 3, method="density", codes=codes)
     assert not same.any()
+
+
+def test_equal_codes_are_joined() -> None:
+    codes = np.repeat([[0.0], [1.0], [3.0]], 30, axis=0)
+    graph = DensityGraph.of(codes)
+    costs = dijkstra(graph.edges, directed=False, indices=0)
+    np.testing.assert_allclose(costs, np.repeat([0.0, 1.0, 5.0], 30), atol=1e-9)
 
 
 def test_density_path_from_a_code_to_itself_stays_there() -> None:
