@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,14 +18,35 @@ from sklatent.models._tabular_vae import TabularVAE, draw_levels, draw_mixture
 from sklatent.nn import Guess, gaussian_log_prob, mixture_parts
 from sklatent.tabular import MixedRows, fill_missing, limits_of, obeying, with_index_of
 
-# Codes tried per row; half of them come from the encoder, half from the prior.
+# Codes tried per row; half of them come from the encoder, half from the prior. Rows that have the
+# same cells known share theirs, so many for each row and at least so many.
 N_PARTICLES = 32
+SHARED_PARTICLES, FEWEST_SHARED = 8, 1024
 # Numbers held for the particles of one chunk: bounds the memory, whatever the number of columns.
 MAX_NUMBERS = 1 << 25
 # The encoder's part of the proposal is wider than the posterior, so that no weight is huge.
 WIDENING = 1.2
 # Least share of a normal distribution that is drawn, or that an interval is taken to have.
 SMALLEST = 1e-300
+
+
+class Particles(NamedTuple):
+    """What is known of each code that is tried.
+
+    Attributes
+    ----------
+    trunk, context : Tensor of shape (n_particles, width)
+        Of the code, and of the cells that are known.
+    cells : Tensor of shape (n_particles, q)
+        The stored cells, NaN where unknown.
+    belief : Belief
+        What the guide expects of the others.
+    """
+
+    trunk: Tensor
+    context: Tensor
+    cells: Tensor
+    belief: Any
 
 
 class Completer:
@@ -69,6 +90,31 @@ class Completer:
     def __call__(self, x: Tensor, n_draws: int) -> Tensor:
         """Complete rows (n, p), NaN where unknown, ``n_draws`` times: (n, n_draws, p)."""
         n, m = len(x), N_PARTICLES
+        particles, weight = self._weighed(x, m)
+        chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
+        chosen = (chosen + m * torch.arange(n, device=x.device)[:, None]).view(-1)
+        return self._finished(x.repeat_interleave(n_draws, 0), particles, chosen).view(
+            n, n_draws, -1
+        )
+
+    def alike(self, x: Tensor, n_draws: int) -> Tensor:
+        """Complete one row (1, p) ``n_draws`` times from one set of codes: (n_draws, p).
+
+        Systematic resampling takes a code twice only if it weighs as much as several others: what
+        is drawn within a limit comes with the code.
+        """
+        m = max(FEWEST_SHARED, SHARED_PARTICLES * n_draws)
+        particles, weight = self._weighed(x, m)
+        options: dict[str, Any] = {"generator": self.generator, "device": x.device}
+        steps = torch.arange(n_draws, device=x.device, dtype=torch.float64)
+        steps = (steps + torch.rand(1, dtype=torch.float64, **options)) / n_draws
+        chosen = torch.searchsorted(weight[0].double().cumsum(0), steps).clamp(max=m - 1)
+        chosen = chosen[torch.randperm(n_draws, **options)]
+        return self._finished(x.expand(n_draws, -1).clone(), particles, chosen)
+
+    def _weighed(self, x: Tensor, m: int) -> tuple["Particles", Tensor]:
+        """Draw ``m`` codes for each row, and their limited cells; give weights (n, m), too."""
+        n = len(x)
         cells = x[:, self.module.places]
         z, log_weight = self._codes(cells, m)
         log_weight = log_weight + self.module.known_log_likelihood(cells, z)
@@ -84,9 +130,12 @@ class Completer:
             cells, context = self._with(cells, context, new, column)
             belief = guide.seen(belief, new, column)
             log_weight = log_weight + log_mass.view(n, m)
-        weight = torch.softmax(log_weight, 1)
-        chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
-        chosen = (chosen + m * torch.arange(n, device=x.device)[:, None]).view(-1)
+        return Particles(trunk, context, cells, belief), torch.softmax(log_weight, 1)
+
+    def _finished(self, x: Tensor, particles: "Particles", chosen: Tensor) -> Tensor:
+        """Draw the other cells of rows (n, p), each from one of the particles."""
+        guide = self.module.guide
+        trunk, context, cells, belief = particles
         trunk, context, cells = trunk[chosen], context[chosen], cells[chosen]
         belief = belief.at(chosen)
         for column in self._ordered(limited=False):
@@ -103,9 +152,8 @@ class Completer:
                 added[unknown] = self.module.vector_of(new[unknown], column)
                 cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
                 context = context + added
-        complete = x.repeat_interleave(n_draws, 0)
-        complete[:, self.module.places] = cells
-        return complete.view(n, n_draws, -1)
+        x[:, self.module.places] = cells
+        return x
 
     def _ordered(self, *, limited: bool) -> list[int]:
         order = self.module.columns.in_table_order
@@ -267,13 +315,13 @@ class CompletionMixin:
         self._check_mixed("conditions")
         limits = limits_of(self.table_._fitted, self.table_._names(), conditions)
         fixed = {at: limit for at, limit in limits.items() if isinstance(limit, float)}
-        x = np.zeros((n_samples, self.table_.n_encoded_), np.float32)
+        x = np.zeros((1, self.table_.n_encoded_), np.float32)
         x[:, self.table_.varying_] = np.nan
         for at, code in fixed.items():
             x[:, at] = code
         limits = {at: limit for at, limit in limits.items() if at not in fixed}
         rng = check_random_state(random_state)
-        drawn = self._complete(x, limits, 1, may_miss=True, rng=rng)[:, 0]
+        drawn = self._complete_alike(x, limits, n_samples, rng)
         # in the precision of the table: a float32 score may belong to a neighbouring value
         drawn = drawn.astype(np.float64)
         for at, code in fixed.items():
@@ -358,6 +406,21 @@ class CompletionMixin:
             for i, matrix in enumerate(completions):
                 matrix[unknown] = np.where(np.isnan(x[unknown]), drawn[:, i], x[unknown])
         return rows, completions
+
+    def _complete_alike(
+        self: Any,
+        x: NDArray[Any],
+        limits: Mapping[int, Any],
+        n_draws: int,
+        rng: np.random.RandomState,
+    ) -> NDArray[Any]:
+        """Complete one encoded row ``n_draws`` times: (n_draws, p)."""
+        module = self.net_.answering_module(x.dtype)
+        completer = Completer(module, self.prior_, limits, may_miss=True, rng=rng)
+        most = max(1, MAX_NUMBERS // (SHARED_PARTICLES * module.widest))
+        sizes = [min(most, n_draws - start) for start in range(0, n_draws, most)]
+        parts = [self._run_on_codes(lambda one, n=n: completer.alike(one, n), x) for n in sizes]
+        return np.concatenate(parts)
 
     def _complete(
         self: Any,

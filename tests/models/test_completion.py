@@ -189,6 +189,15 @@ def complete(module: TabularVAE, x: Tensor, limits: dict[int, Any], **kwargs: An
     return completer(x, 1)[:, 0].numpy()
 
 
+def complete_alike(
+    module: TabularVAE, x: Tensor, limits: dict[int, Any], n: int, **kwargs: Any
+) -> np.ndarray:
+    completer = Completer(
+        module, standard_normal(1), limits, rng=np.random.RandomState(0), may_miss=True, **kwargs
+    )
+    return completer.alike(x, n).numpy()
+
+
 def prior_codes(n: int = 400) -> Tensor:
     """Codes of equal weight that stand for the prior."""
     return torch.from_numpy(norm.ppf((np.arange(n) + 0.5) / n))[:, None]
@@ -243,6 +252,31 @@ def test_completion_within_allowed_levels(categories: TabularVAE) -> None:
     expected = joint(categories).copy()
     expected[1] = 0
     np.testing.assert_allclose(found, expected / expected.sum(), atol=2 / n**0.5)
+
+
+# given level 1 hardly any code has weight, and the grid of `joint` is too coarse
+@pytest.mark.parametrize("first", [0, 2, None])
+def test_rows_that_share_their_codes_have_the_same_law(
+    categories: TabularVAE, first: int | None
+) -> None:
+    n = 1000
+    known = float("nan") if first is None else float(first)
+    x = torch.tensor([[known, torch.nan]], dtype=torch.float64)
+    expected = joint(categories).copy()
+    expected[[level for level in range(3) if first not in (level, None)]] = 0
+    found = counts(complete_alike(categories, x, {}, n)) / n
+    np.testing.assert_allclose(found, expected / expected.sum(), atol=2 / n**0.5)
+
+
+def test_rows_that_share_their_codes_differ_in_what_is_limited() -> None:
+    module = module_of((("number", 0, 1, 0, False), ("category", 1, 2, 2, False)))
+    x = torch.full((1, 2), torch.nan, dtype=torch.float64)
+    found = complete_alike(module, x, {0: (0.2, 0.9)}, 500)
+    assert ((found[:, 0] >= 0.2) & (found[:, 0] <= 0.9)).all()
+    assert len(np.unique(found[:, 0])) > 450
+    # in random order, not in that of the codes
+    assert abs(np.corrcoef(np.arange(500), found[:, 0])[0, 1]) < 0.15
+    np.testing.assert_array_equal(x, np.full((1, 2), np.nan))
 
 
 def test_a_limited_cell_counts_as_one_that_is_there(categories: TabularVAE) -> None:
