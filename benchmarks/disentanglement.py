@@ -66,6 +66,8 @@ ROTATIONS = {
 NETWORKS = ("autoencoder", "vae", "vae4")
 # What was named beforehand as the project's answer.
 NAMED = (("autoencoder", "ica"), ("vae", "ica"))
+# What the first table shows.
+SHOWN = (("pca", PLAIN), ("fastica", PLAIN), *NAMED, ("vae4", "ica"), ("ceiling", PLAIN))
 FIGURES = ("mig", "dci", "r2", "cpu")
 KEYS = ("table", "k", "n", "family", "seed")
 VALUES = (
@@ -305,6 +307,20 @@ def one_table(rows: list[Row], table: str, k: int) -> str:
     return "\n\n".join([title, words, markdown(header, lines)])
 
 
+def overview(rows: list[Row]) -> str:
+    """Medians of MIG and DCI-D, a line for each table and width."""
+    lines = []
+    for table, k in dict.fromkeys((row["table"], row["k"]) for row in rows):
+        line: list[Any] = [table, TABLES[table], k]
+        for family, way in SHOWN:
+            place = {"table": table} if family == "ceiling" else {"table": table, "k": k}
+            both = [found(rows, f"{f}_{way}", family=family, **place) for f in ("mig", "dci")]
+            line.append(" / ".join(f"{median(values):.2f}" if values else "-" for values in both))
+        lines.append(line)
+    names = [name_of(*method) for method in SHOWN]
+    return f"MIG / DCI-D:\n\n{markdown(['table', 'factors', 'codes', *names], lines)}"
+
+
 def choices(rows: list[Row]) -> str:
     """What "auto" took, how many components were turned, and which fits did not converge."""
     lines = []
@@ -359,7 +375,7 @@ def main() -> None:
     about = str(__doc__).split("\n\n", 1)[1].strip()
     places = dict.fromkeys((row["table"], row["k"]) for row in rows)
     tables = [one_table(rows, table, k) for table, k in places]
-    report(options, rows, [about, target_table(rows), *tables, choices(rows)])
+    report(options, rows, [about, target_table(rows), overview(rows), *tables, choices(rows)])
 
 
 if __name__ == "__main__":
