@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklatent.plotting._panels import pyplot
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -137,13 +139,7 @@ class AnomalyScoreDisplay:
         ValueError
             If ``max_columns`` is not positive.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "AnomalyScoreDisplay.plot draws with matplotlib, which is not installed: install "
-                "it, for instance with pip install sklatent[plot]."
-            ) from error
+        plt = pyplot("AnomalyScoreDisplay", None)
         if max_columns < 1:
             raise ValueError(f"max_columns == {max_columns}, must be >= 1.")
         if ax is None:

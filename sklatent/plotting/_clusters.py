@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import silhouette_samples
 
+from sklatent.plotting._panels import pyplot
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -142,13 +144,7 @@ class ClusterDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "ClusterDisplay.plot draws with matplotlib, which is not installed: install it, "
-                "for instance with pip install sklatent[plot]."
-            ) from error
+        plt = pyplot("ClusterDisplay", ax)
         chosen = plt.get_cmap(cmap)
         colors = [chosen(label % chosen.N) for label in range(len(self.sizes))]
         if ax is not None:

@@ -140,7 +140,7 @@ class LatentReportDisplay:
         """
         if values not in ("r2", "slopes"):
             raise ValueError(f"values must be 'r2' or 'slopes', got {values!r}.")
-        plt = pyplot("LatentReportDisplay")
+        plt = pyplot("LatentReportDisplay", ax)
         report = self.report
         order = np.argsort(-report.share, kind="stable")
         table = getattr(report, values)[order]

@@ -227,7 +227,7 @@ class LatentSpaceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("LatentSpaceDisplay")
+        plt = pyplot("LatentSpaceDisplay", ax)
         self.figure_, panels = make_panels(plt, ax, (1, 1), (5.6, 4.4))
         self.ax_ = panels[0, 0]
         area = float(np.clip(12_000 / max(1, len(self.plane)), 0.8, 18)) if size is None else size
@@ -315,10 +315,12 @@ def _plane(codes: _Float, view: str, names: list[str] | None) -> tuple[_Float, t
         return plane, (named[0], named[1])
     if view == "pca":
         pca = PCA(2, svd_solver="covariance_eigh") if n > 2 * k else PCA(min(2, n))
-        found = pca.fit_transform(codes)
-        plane = np.zeros((n, 2))
-        plane[:, : found.shape[1]] = found
-        shares = [*pca.explained_variance_ratio_, 0.0]
+        plane, shares = np.zeros((n, 2)), [0.0, 0.0]
+        # rows that are all alike have no axes
+        if np.ptp(codes, axis=0).any():
+            found = pca.fit_transform(codes)
+            plane[:, : found.shape[1]] = found
+            shares = [*pca.explained_variance_ratio_, 0.0]
         return plane, (
             f"first principal component of the codes ({shares[0]:.0%})",
             f"second ({shares[1]:.0%})",

@@ -18,21 +18,26 @@ ACCENT, SECOND, QUIET = "#d9622b", "#3b82a0", "#9aa3ad"
 _LETTERS = 24
 
 
-def pyplot(display: str) -> Any:
-    """Import matplotlib, or say what is missing.
+def pyplot(display: str, ax: Any) -> Any:
+    """Import matplotlib, or say what is missing; refuse what nothing can be drawn in.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
+    TypeError
+        If ``ax`` is neither None nor an Axes.
     """
     try:
         import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes
     except ImportError as error:
         raise ImportError(
             f"{display}.plot draws with matplotlib, which is not installed: install it, for "
             "instance with pip install sklatent[plot]."
         ) from error
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}.")
     return plt
 
 

@@ -188,7 +188,7 @@ class ReconstructionDisplay:
         for name, number in (("max_columns", max_columns), ("n_images", n_images)):
             if number < 1:
                 raise ValueError(f"{name} == {number}, must be >= 1.")
-        plt = pyplot("ReconstructionDisplay")
+        plt = pyplot("ReconstructionDisplay", ax)
         if self.image_shape is not None:
             self._draw_images(plt, ax, min(n_images, len(self.found.rows)), cmap)
             return self

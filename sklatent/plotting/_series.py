@@ -200,7 +200,7 @@ class SeriesDisplay:
         """
         if max_columns < 1:
             raise ValueError(f"max_columns == {max_columns}, must be >= 1.")
-        plt = pyplot(type(self).__name__)
+        plt = pyplot(type(self).__name__, ax)
         if self.image_shape is not None:
             self._draw_images(plt, ax, self.image_shape, cmap or "gray_r")
             return self

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklatent.metrics._shapes import Marginal, PairBins, marginal, pair_trends
 from sklatent.metrics._synthetic_report import SyntheticReport
 from sklatent.metrics._tables import read_tables
+from sklatent.plotting._panels import pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,13 +167,7 @@ class SyntheticDisplay:
         ValueError
             If `max_columns` is not positive.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "SyntheticDisplay.plot draws with matplotlib, which is not installed: install it, "
-                "for instance with pip install sklatent[plot]."
-            ) from error
+        plt = pyplot("SyntheticDisplay", ax)
         if max_columns < 1:
             raise ValueError(f"max_columns == {max_columns}, must be >= 1.")
         names = list(self.marginals)[:max_columns]

@@ -114,7 +114,7 @@ class TrainingCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("TrainingCurveDisplay")
+        plt = pyplot("TrainingCurveDisplay", ax)
         named = {name for record in self.history for name in record}
         terms = sorted(named - {"step", *_TOTALS}) if show_terms else []
         n = 1 + len(terms)

@@ -64,7 +64,7 @@ class TraversalDisplay(SeriesDisplay):
         X: Any,
         *,
         row: int = 0,
-        components: Sequence[int | str] | None = None,
+        components: int | str | Sequence[int | str] | None = None,
         n_values: int = 7,
         image_shape: tuple[int, ...] | None = None,
         ax: Axes | None = None,
@@ -80,7 +80,7 @@ class TraversalDisplay(SeriesDisplay):
             Rows that give the range of each component: from their 1 % to their 99 % quantile.
         row : int, default=0
             Position of the row to start from.
-        components : list of int or str, default=None
+        components : int, str or list of these, default=None
             Positions or names; by default those that vary most, at most six.
         n_values : int, default=7
             Values that each component takes.
@@ -111,9 +111,10 @@ class TraversalDisplay(SeriesDisplay):
         if components is None:
             order = np.argsort(-codes.std(0), kind="stable")[:_MOST_COMPONENTS]
             components = [int(place) for place in order]
+        knobs = [components] if isinstance(components, str | int) else list(components)
         start = _safe_indexing(X, [row % len(codes)])
         series = []
-        for component in components:
+        for component in knobs:
             decoded = traverse(estimator, start, component, n_values, X=X, quantiles=_RANGE)
             found = Comparison.of(X, decoded)
             place = names.index(component) if isinstance(component, str) else component

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -291,3 +292,23 @@ def test_report_writes_values_only_where_they_fit(mixed: Any) -> None:
     _, narrow = plt.subplots(figsize=(1.5, 2.0))
     assert not LatentReportDisplay.from_report(report, ax=narrow).ax_.texts
     plt.close("all")
+
+
+@pytest.mark.parametrize("codes", [np.ones((1, 4)), np.ones((20, 4))])
+def test_rows_that_are_all_alike_lie_in_one_place(codes: np.ndarray) -> None:
+    display = LatentSpaceDisplay.from_estimator(PCA(4).fit(X), np.repeat(X[:1], len(codes), axis=0))
+    np.testing.assert_array_equal(display.plane, np.zeros((len(codes), 2)))
+    assert "(0%)" in display.ax_.get_xlabel()
+
+
+def test_one_component_may_be_named_alone() -> None:
+    alone = TraversalDisplay.from_estimator(MODEL, X, components=1)
+    listed = TraversalDisplay.from_estimator(MODEL, X, components=["pca1"])
+    assert [one.label for one in alone.series] == [one.label for one in listed.series] == ["pca1"]
+
+
+def test_sparse_rows_and_strange_axes_are_refused() -> None:
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        ReconstructionDisplay.from_estimator(PCA(2).fit(X), csr_array(X))
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes or None, got str"):
+        ReconstructionDisplay.from_estimator(MODEL, X, ax="here")
