@@ -32,7 +32,7 @@ DEAD = 1e-6
 FOUND_AGAIN = 0.95
 # "auto" takes independent components if so many are found again, and if at most this share of
 # the dependence between components is left.
-LEAST_FOUND, LEAST_GAIN = 0.5, 0.8
+LEAST_FOUND, MOST_LEFT = 0.5, 0.95
 # Bins of equal frequency in which dependence is measured.
 N_BINS = 10
 ITERATIONS = 500
@@ -186,7 +186,7 @@ def _choose(white: Array, loadings: Array, kind: str, seed: int) -> tuple[str | 
     turn, _ = _independent(white, seed)
     if share_found_again(white, seed) >= LEAST_FOUND and dependence(
         white @ turn
-    ) <= LEAST_GAIN * dependence(white):
+    ) <= MOST_LEFT * dependence(white):
         return "ica", turn
     turn, simplicity = varimax(loadings)
     rng = np.random.RandomState(seed)
