@@ -70,6 +70,10 @@ class Completer:
         Whether unknown cells may be drawn as missing.
     rng : RandomState
         For codes of the prior and, seeded from it, all else.
+    same_noise : bool, default=False
+        Whether all rows are completed by the same random numbers, which cover their range evenly:
+        the completions of a row then do not depend on the rows beside it, their mean is more
+        exact, but those of two rows go together. Not with limits or missing cells.
     """
 
     def __init__(
@@ -80,22 +84,30 @@ class Completer:
         *,
         may_miss: bool,
         rng: np.random.RandomState,
+        same_noise: bool = False,
     ) -> None:
         self.module, self.prior, self.may_miss, self.rng = module, prior, may_miss, rng
+        self.same_noise = same_noise
         places = {place: i for i, place in enumerate(module.columns.places)}
         self.limits = {places[at]: limit for at, limit in limits.items() if at in places}
         device = module.places.device
-        self.generator = torch.Generator(device=device).manual_seed(rng.randint(2**31 - 1))
+        self.seed = rng.randint(2**31 - 1)
+        self.generator = torch.Generator(device=device).manual_seed(self.seed)
 
     def __call__(self, x: Tensor, n_draws: int) -> Tensor:
         """Complete rows (n, p), NaN where unknown, ``n_draws`` times: (n, n_draws, p)."""
         n, m = len(x), N_PARTICLES
+        if self.same_noise:
+            self.generator.manual_seed(self.seed)
+            self.rng = np.random.RandomState(self.seed)
         particles, weight = self._weighed(x, m)
-        chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
+        if self.same_noise:
+            chosen = self._systematic(weight, n_draws)
+        else:
+            chosen = torch.multinomial(weight, n_draws, replacement=True, generator=self.generator)
         chosen = (chosen + m * torch.arange(n, device=x.device)[:, None]).view(-1)
-        return self._finished(x.repeat_interleave(n_draws, 0), particles, chosen).view(
-            n, n_draws, -1
-        )
+        repeated = x.repeat_interleave(n_draws, 0)
+        return self._finished(repeated, particles, chosen, n_draws).view(n, n_draws, -1)
 
     def alike(self, x: Tensor, n_draws: int) -> Tensor:
         """Complete one row (1, p) ``n_draws`` times from one set of codes: (n_draws, p).
@@ -105,14 +117,25 @@ class Completer:
         """
         m = max(FEWEST_SHARED, SHARED_PARTICLES * n_draws)
         particles, weight = self._weighed(x, m)
-        options: dict[str, Any] = {"generator": self.generator, "device": x.device}
-        steps = torch.arange(n_draws, device=x.device, dtype=torch.float64)
-        steps = (steps + torch.rand(1, dtype=torch.float64, **options)) / n_draws
-        chosen = torch.searchsorted(weight[0].double().cumsum(0), steps).clamp(max=m - 1)
-        chosen = chosen[torch.randperm(n_draws, **options)]
-        return self._finished(x.expand(n_draws, -1).clone(), particles, chosen)
+        chosen = self._systematic(weight, n_draws)[0]
+        chosen = chosen[torch.randperm(n_draws, generator=self.generator, device=x.device)]
+        return self._finished(x.expand(n_draws, -1).clone(), particles, chosen, n_draws)
 
-    def _weighed(self, x: Tensor, m: int) -> tuple["Particles", Tensor]:
+    def _systematic(self, weight: Tensor, n_draws: int) -> Tensor:
+        """Choose particles of each row by weights (n, m) at even steps: (n, n_draws)."""
+        n, m = weight.shape
+        offset = torch.rand(1, generator=self.generator, device=weight.device).double()
+        steps = (torch.arange(n_draws, device=weight.device) + offset) / n_draws
+        steps = steps.expand(n, -1).contiguous()
+        return torch.searchsorted(weight.double().cumsum(1), steps).clamp(max=m - 1)
+
+    def _even(self, n_draws: int) -> Tensor:
+        """Uniform numbers (2, n_draws), each row one in each of ``n_draws`` equal intervals."""
+        options: dict[str, Any] = {"generator": self.generator, "device": self.generator.device}
+        place = torch.rand(2, n_draws, **options).argsort(1)
+        return (place + torch.rand(2, n_draws, dtype=torch.float64, **options)) / n_draws
+
+    def _weighed(self, x: Tensor, m: int) -> tuple[Particles, Tensor]:
         """Draw ``m`` codes for each row, and their limited cells; give weights (n, m), too."""
         n = len(x)
         cells = x[:, self.module.places]
@@ -132,18 +155,21 @@ class Completer:
             log_weight = log_weight + log_mass.view(n, m)
         return Particles(trunk, context, cells, belief), torch.softmax(log_weight, 1)
 
-    def _finished(self, x: Tensor, particles: "Particles", chosen: Tensor) -> Tensor:
-        """Draw the other cells of rows (n, p), each from one of the particles."""
+    def _finished(self, x: Tensor, particles: Particles, chosen: Tensor, n_draws: int) -> Tensor:
+        """Draw the other cells of rows (n, p), ``n_draws`` at a time, each from its particle."""
         guide = self.module.guide
         trunk, context, cells, belief = particles
         trunk, context, cells = trunk[chosen], context[chosen], cells[chosen]
         belief = belief.at(chosen)
         for column in self._ordered(limited=False):
+            # as many random numbers, whatever is unknown
+            even = self._even(n_draws) if self.same_noise else None
             unknown = torch.isnan(cells[:, column]).nonzero()[:, 0]
             if len(unknown):
                 here = belief.at(unknown)
                 hidden = self.module.hidden_of(trunk[unknown], context[unknown], here, column)
-                drawn = self._draw(hidden, column, guide.guess(here, column))
+                noise = None if even is None else even[:, unknown % n_draws]
+                drawn = self._draw(hidden, column, guide.guess(here, column), noise)
                 new = cells[:, column].index_copy(0, unknown, drawn)
                 # known cells were counted at the start
                 fresh = torch.full_like(new, torch.nan).index_copy(0, unknown, drawn)
@@ -170,12 +196,12 @@ class Completer:
         mean, log_variance = self.module.infer_stored(cells, (~torch.isnan(cells)).to(cells))
         spread = WIDENING * torch.exp(0.5 * log_variance)
         n, k = mean.shape
-        half = m // 2
-        noise = torch.empty(n, m - half, k, dtype=mean.dtype, device=mean.device)
+        half, fresh = m // 2, 1 if self.same_noise else n
+        noise = torch.empty(fresh, m - half, k, dtype=mean.dtype, device=mean.device)
         noise.normal_(generator=self.generator)
         of_encoder = mean[:, None] + spread[:, None] * noise
-        of_prior = torch.from_numpy(draw_codes(self.prior, n * half, self.rng)).to(mean)
-        z = torch.cat([of_encoder, of_prior.view(n, half, k)], 1)
+        of_prior = torch.from_numpy(draw_codes(self.prior, fresh * half, self.rng)).to(mean)
+        z = torch.cat([of_encoder, of_prior.view(fresh, half, k).expand(n, -1, -1)], 1)
         flat = z.reshape(-1, k).double().cpu().numpy()
         log_prior = torch.from_numpy(self.prior.score_samples(flat)).to(mean).view(n, m)
         log_encoder = gaussian_log_prob(z, mean[:, None], torch.log(spread)[:, None]).sum(2)
@@ -183,13 +209,23 @@ class Completer:
         log_proposal = torch.logaddexp(log_encoder + share[0], log_prior + share[1])
         return z, log_prior - log_proposal
 
-    def _draw(self, hidden: Tensor, column: int, guess: Guess) -> Tensor:
+    def _draw(self, hidden: Tensor, column: int, guess: Guess, noise: Tensor | None) -> Tensor:
         if self.may_miss:
             return self.module.draw_cells(hidden, column, guess, self.generator)
         heads = self.module.heads
         if column < heads.n_categories:
-            return draw_levels(heads.level_logits(hidden, column, guess), self.generator)
-        return draw_mixture(heads.number_outputs(hidden, column, guess), self.generator)
+            logits = heads.level_logits(hidden, column, guess)
+            if noise is None:
+                return draw_levels(logits, self.generator)
+            return pick(torch.softmax(logits, 1), noise[0])[:, 0].to(logits)
+        outputs = heads.number_outputs(hidden, column, guess)
+        if noise is None:
+            return draw_mixture(outputs, self.generator)
+        log_weights, means, log_scales = mixture_parts(outputs)
+        chosen = pick(torch.exp(log_weights), noise[0])
+        normal = torch.special.ndtri(noise[1]).to(means)[:, None]
+        drawn: Tensor = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * normal
+        return drawn[:, 0]
 
     def _draw_within(
         self, hidden: Tensor, column: int, guess: Guess, limit: Any
@@ -217,6 +253,12 @@ class Completer:
         if missing is not None:  # a cell that obeys is there
             log_mass = log_mass + torch.nn.functional.logsigmoid(-missing)
         return drawn, log_mass
+
+
+def pick(probability: Tensor, uniform: Tensor) -> Tensor:
+    """Choose columns (n, 1) of probabilities (n, q) by uniform numbers (n,)."""
+    reached = probability.double().cumsum(1)
+    return torch.searchsorted(reached, uniform[:, None]).clamp(max=probability.shape[1] - 1)
 
 
 def draw_truncated(
@@ -343,7 +385,8 @@ class CompletionMixin:
         X : array-like or DataFrame of shape (n_samples, n_features)
             Rows, some cells of which are missing.
         n_draws : int, default=32
-            Number of completions that are averaged.
+            Number of completions that are averaged. All rows are completed by the same random
+            numbers: what a row is filled with does not depend on the rows beside it.
         random_state : int, RandomState instance or None, default=0
             Seed of the completions.
 
@@ -355,7 +398,7 @@ class CompletionMixin:
         """
         if not isinstance(n_draws, Integral) or n_draws < 1:
             raise ValueError(f"Invalid value for 'n_draws': {n_draws}. At least one is needed.")
-        rows, completions = self._imputed(X, n_draws, random_state)
+        rows, completions = self._imputed(X, n_draws, random_state, same_noise=True)
         return self._filled(X, rows, completions)
 
     def sample_imputations(
@@ -382,7 +425,7 @@ class CompletionMixin:
             Completed tables, whose differences show how uncertain the cells are.
         """
         check_n_samples(n_samples)
-        rows, completions = self._imputed(X, n_samples, random_state)
+        rows, completions = self._imputed(X, n_samples, random_state, same_noise=False)
         return [self._filled(X, rows, [one]) for one in completions]
 
     def _filled(self: Any, X: Any, rows: MixedRows, completions: list[NDArray[Any]]) -> Any:
@@ -391,7 +434,7 @@ class CompletionMixin:
         return with_index_of(table._build_cells(cells, rows.dtype), X)
 
     def _imputed(
-        self: Any, X: Any, n_draws: int, random_state: Any
+        self: Any, X: Any, n_draws: int, random_state: Any, *, same_noise: bool
     ) -> tuple[MixedRows, list[NDArray[Any]]]:
         check_is_fitted(self)
         self._check_mixed("imputation")
@@ -402,7 +445,7 @@ class CompletionMixin:
         if len(unknown):
             rng = check_random_state(random_state)
             part = x[unknown].astype(np.float32)
-            drawn = self._complete(part, {}, n_draws, may_miss=False, rng=rng)
+            drawn = self._complete(part, n_draws, rng, same_noise=same_noise)
             for i, matrix in enumerate(completions):
                 matrix[unknown] = np.where(np.isnan(x[unknown]), drawn[:, i], x[unknown])
         return rows, completions
@@ -425,15 +468,16 @@ class CompletionMixin:
     def _complete(
         self: Any,
         x: NDArray[Any],
-        limits: Mapping[int, Any],
         n_draws: int,
-        *,
-        may_miss: bool,
         rng: np.random.RandomState,
+        *,
+        same_noise: bool,
     ) -> NDArray[Any]:
         """Complete encoded rows ``n_draws`` times each: (n, n_draws, p)."""
         module = self.net_.answering_module(x.dtype)
-        completer = Completer(module, self.prior_, limits, may_miss=may_miss, rng=rng)
+        completer = Completer(
+            module, self.prior_, {}, may_miss=False, rng=rng, same_noise=same_noise
+        )
         size = max(1, MAX_NUMBERS // (max(N_PARTICLES, n_draws) * module.widest))
         parts = [
             self._run_on_codes(lambda part: completer(part, n_draws), x[start : start + size])

@@ -635,6 +635,42 @@ def test_multiple_imputation_varies_where_cells_are_missing_alone(
     assert all(one.equals(other) for one, other in zip(tables, again, strict=True))
 
 
+def test_imputation_of_a_row_does_not_depend_on_the_rows_beside_it(
+    pandas_model: VAETransformer,
+) -> None:
+    rows = PLANTS.head(12).copy()
+    rows.iloc[::2, 2] = None
+    whole = pandas_model.impute(rows)
+    alone = pd.concat([pandas_model.impute(rows.iloc[i : i + 1]) for i in range(len(rows))])
+    turned = pandas_model.impute(rows.iloc[::-1]).iloc[::-1]
+    for other in (alone, turned):
+        pd.testing.assert_frame_equal(other, whole, rtol=1e-5)
+    # draws stay draws: rows that are alike are completed differently
+    twice = pd.concat([rows.iloc[:1]] * 20, ignore_index=True)
+    drawn = pandas_model.sample_imputations(twice, 1, random_state=0)[0]
+    assert len(drawn.drop_duplicates()) > 1
+
+
+def test_even_draws_have_the_same_law(categories: TabularVAE) -> None:
+    n = 2000
+    x = torch.tensor([[0.0, torch.nan], [2.0, torch.nan]], dtype=torch.float64)
+    completer = Completer(
+        categories,
+        standard_normal(1),
+        {},
+        may_miss=False,
+        rng=np.random.RandomState(0),
+        same_noise=True,
+    )
+    found = completer(x, n)
+    for row, first in zip(found.numpy(), (0, 2), strict=True):
+        expected = joint(categories)[first, :2]
+        share = np.bincount(row[:, 1].astype(int), minlength=2) / n
+        # 32 codes stand for all
+        np.testing.assert_allclose(share, expected / expected.sum(), atol=0.15)
+    assert torch.equal(completer(x[1:], n)[0], found[1])
+
+
 def test_polars_frames_are_imputed(polars_model: VAETransformer) -> None:
     X = to_polars(PLANTS)
     filled = polars_model.impute(X)
