@@ -62,6 +62,7 @@ class AttributeDirection:
         "y": ["array-like"],
         "method": [StrOptions({"means", "normal"})],
         "positive": "no_validation",
+        "kind": [StrOptions({"auto", "classes", "number"})],
         "given": ["array-like", None],
         "random_state": ["random_state"],
     },
@@ -73,6 +74,7 @@ def attribute_direction(
     *,
     method: Literal["means", "normal"] = "normal",
     positive: Any = None,
+    kind: Literal["auto", "classes", "number"] = "auto",
     given: Any = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> AttributeDirection:
@@ -83,8 +85,7 @@ def attribute_direction(
     Z : array-like of shape (n_samples, n_components)
         Codes of rows.
     y : array-like of shape (n_samples,)
-        The attribute: words, booleans or whole numbers with up to 20 values are classes; other
-        numbers, and dates, are a number, unless ``positive`` names a class among them.
+        The attribute: classes, or a number (see ``kind``), without missing cells.
     method : {"means", "normal"}, default="normal"
         "normal" is that of a linear classifier, of ridge regression for a number. "means" points
         from the mean of the other rows to that of the class, for a number along its covariance
@@ -93,6 +94,10 @@ def attribute_direction(
     positive : object, default=None
         The class to point to; needed if there are more than two. By default the second one in
         sorted order.
+    kind : {"auto", "classes", "number"}, default="auto"
+        How to read the attribute. With "auto" words, booleans and whole numbers with up to 20
+        values are classes; other numbers, and dates, are a number, unless ``positive`` names a
+        class among them. Grades and counts are often better a "number".
     given : array-like of shape (n_samples, n_others), default=None
         Other attributes, as numbers, that shall stay as they are. The direction is then that of
         what they do not tell about ``y`` (linearly). For "means" only.
@@ -108,7 +113,7 @@ def attribute_direction(
     ------
     ValueError
         If there is one value only, or more than two classes without ``positive``, or cells are
-        missing, or ``given`` comes with the normal.
+        missing, or words shall be a number, or ``given`` comes with the normal.
 
     Examples
     --------
@@ -120,7 +125,7 @@ def attribute_direction(
     (1, True)
     """
     codes = check_array(Z, dtype=np.float64, input_name="Z")
-    target, positive = _target(y, positive)
+    target, positive = _target(y, positive, kind)
     check_consistent_length(codes, target)
     held = _held(given, method, len(codes))
     vector, gap = _direction(codes, target, method, held)
@@ -128,7 +133,7 @@ def attribute_direction(
     return AttributeDirection(vector, gap, strength, method, positive)
 
 
-def _target(y: Any, positive: Any) -> tuple[NDArray[Any], Any]:
+def _target(y: Any, positive: Any, kind: str) -> tuple[NDArray[Any], Any]:
     """Turn an attribute into booleans, or into numbers where it is one."""
     values = column_or_1d(y)
     tables = read_tables({"y": values.reshape(-1, 1)}, 1)
@@ -141,18 +146,20 @@ def _target(y: Any, positive: Any) -> tuple[NDArray[Any], Any]:
             "The number of classes has to be greater than one; got 1 class: a direction leads "
             "from one class to another."
         )
-    whole = bool((cells == np.round(cells)).all())
-    if (
-        positive is None
-        and not tables.columns[0].is_category
-        and (not whole or n_values > _MOST_CLASSES)
-    ):
+    is_words = tables.columns[0].is_category
+    if kind == "number":
+        if is_words or positive is not None:
+            raise ValueError("kind='number' takes numbers and dates, and no class (positive=).")
+        return cells, None
+    few = n_values <= _MOST_CLASSES and bool((cells == np.round(cells)).all())
+    if kind == "auto" and positive is None and not is_words and not few:
         return cells, None
     classes = np.unique(values).tolist()
     if positive is None and len(classes) > 2:
+        as_number = "" if is_words else ", or take them as a number: kind='number'"
         raise ValueError(
             f"y has {len(classes)} classes: name the one to point to, for instance "
-            f"positive={classes[-1]!r}."
+            f"positive={classes[-1]!r}{as_number}."
         )
     positive = classes[1] if positive is None else positive
     if positive not in classes:

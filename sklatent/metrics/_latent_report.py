@@ -179,7 +179,7 @@ class LatentReport:
         active = int(self.active.sum())
         return (
             f"{len(self.dimensions)} dimensions, {active} active; together they explain "
-            f"{self.explained:.1%} of {len(self.columns)} columns ({self.n_rows} rows)"
+            f"{self.explained:.1%}, mean over {len(self.columns)} columns ({self.n_rows} rows)"
         )
 
     def __repr__(self) -> str:

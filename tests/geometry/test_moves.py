@@ -261,6 +261,26 @@ def test_what_a_traversal_refuses() -> None:
             traverse(MODEL, X[0], 0, X=X, quantiles=quantiles)
 
 
+def test_grades_may_be_a_number() -> None:
+    codes = np.random.default_rng(0).normal(size=(300, 3))
+    grade = np.digitize(codes[:, 1], [-1, 0, 1])
+    found = attribute_direction(codes, grade, kind="number")
+    assert found.positive is None
+    assert abs(found.vector[1]) > 0.98
+    assert found.strength > 0.9
+    # two numbers between whole ones, as classes
+    halves = np.where(codes[:, 1] > 0, 1.5, 0.5)
+    assert attribute_direction(codes, halves, kind="classes").positive == 1.5
+    with pytest.raises(ValueError, match="or take them as a number: kind='number'"):
+        attribute_direction(codes, grade)
+    words = np.array(["low", "mid", "high", "top"])[grade]
+    with pytest.raises(ValueError, match=r"positive='top'\.$"):
+        attribute_direction(codes, words)
+    for y, positive in ((words, None), (grade > 0, None), (grade, 2)):
+        with pytest.raises(ValueError, match="kind='number' takes numbers and dates"):
+            attribute_direction(codes, y, kind="number", positive=positive)
+
+
 def test_what_a_direction_refuses() -> None:
     codes = MODEL.transform(X)
     with pytest.raises(ValueError, match="got 1 class"):
