@@ -276,7 +276,7 @@ class AutoencoderTransformer(
 
     def _informative(self, cells: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell components from noise: they spread wider than what is left does in a direction."""
-        n, spare = len(cells), cells.shape[1] - codes.shape[1]
+        n, spare = len(cells), int(self.table_.varying_.sum()) - codes.shape[1]
         # codes that start at random have no unit to compare with
         if spare < 1 or not self._starts_at_pca():
             return np.ones(codes.shape[1], dtype=bool)

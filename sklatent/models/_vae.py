@@ -146,10 +146,10 @@ class VAETransformer(
         Width of the latent space.
     kl_per_component_ : ndarray of shape (n_components_,)
         Mean KL divergence of each component's posterior from N(0, 1) over training rows, in
-        nats: how much the component says about a row. Of turned components, from the normal
+        nats: how much the component says about a row. Where codes are turned, from the normal
         distribution of all posteriors together.
     n_active_components_ : int
-        Number of components above 0.05 nats.
+        Number of components above 0.05 nats from N(0, 1), before they are turned.
     prior_ : GaussianMixture
         Distribution of the whitened codes (those of the torch module, of unit scale; in mixed
         tables, the codes themselves).

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
 from sklearn.base import clone
+from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +23,7 @@ from sklatent.metrics import latent_report, mig_score
 from sklatent.models._rotation import (
     MAX_ROTATED,
     MIN_ROWS,
+    _independent,
     core_components,
     dependence,
     fit_rotation,
@@ -131,6 +136,70 @@ def test_rows_that_tell_nothing_from_chance_are_not_turned() -> None:
     np.testing.assert_array_equal(found.matrix, np.eye(3))
 
 
+def test_few_rows_of_many_components() -> None:
+    codes = np.random.default_rng(0).normal(size=(60, 40))
+    for kind in ("ica", "varimax", "auto"):
+        assert turned(codes, codes, kind).kind is None
+    # halves of the rows too short to find directions again
+    assert share_found_again(codes[:, :20], 0) == 0.0
+
+
+def test_codes_that_hardly_vary() -> None:
+    X, _ = mixture(600)
+    still = np.column_stack([principal(X, 3), np.ones(600)])
+    assert turned(still, X, "ica").kind == "ica"
+    # all that varies is in one half of the rows
+    rows = np.random.RandomState(0).permutation(64)[:2]
+    spikes = np.zeros((64, 2))
+    spikes[rows] = np.eye(2)
+    assert 0.0 <= share_found_again(spikes, 0) <= 1.0
+    for kind in ("ica", "varimax", "auto"):
+        assert np.isfinite(turned(spikes, spikes, kind).inverse).all()
+
+
+def test_the_unit_of_codes_does_not_matter() -> None:
+    X, _ = mixture(600)
+    codes = principal(X, 3)
+    for kind in ("ica", "varimax", "auto"):
+        expected = turned(codes, X, kind)
+        for unit in (2.0**-400, 2.0**400):
+            found = turned(codes * unit, X, kind)
+            assert found.kind == expected.kind
+            np.testing.assert_allclose(found.matrix, expected.matrix, atol=1e-12)
+        # the search for directions ends where steps are short
+        np.testing.assert_allclose(turned(codes + 1e6, X, kind).matrix, expected.matrix, atol=1e-2)
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_directions_are_those_of_fastica(normal: bool) -> None:
+    X, _ = mixture(500, normal=normal)
+    codes = principal(X, 3)
+    white = codes / codes.std(0)
+    turn, converged = _independent(white, 0)
+    ica = FastICA(whiten=False, max_iter=500, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ica.fit(white)
+    assert converged == (not caught)
+    if converged:
+        np.testing.assert_allclose(turn, ica.components_.T, atol=1e-8)
+
+
+def test_threads_leave_warnings_alone() -> None:
+    X, _ = mixture(300, normal=True)
+    codes = principal(X, 3)
+    expected = turned(codes, X, "auto").matrix
+    before, interval = [*warnings.filters], sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            for found in pool.map(lambda _: turned(codes, X, "auto"), range(12)):
+                np.testing.assert_array_equal(found.matrix, expected)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [*warnings.filters] == before
+
+
 def test_normal_codes_have_no_independent_directions() -> None:
     normal = np.random.default_rng(0).normal(size=(2000, 4))
     uniform = np.random.default_rng(0).uniform(size=(2000, 4))
@@ -146,6 +215,10 @@ def test_dependence_is_mutual_information() -> None:
     np.testing.assert_allclose(dependence(rng.normal(size=(20_000, 3))), 0.0, atol=1e-3)
     correlated = np.column_stack([z, 0.6 * z + 0.8 * rng.normal(size=z.shape)])
     np.testing.assert_allclose(dependence(correlated), -0.5 * np.log(1 - 0.36), atol=0.03)
+    # equal values have no order
+    bits = rng.integers(0, 2, size=(2000, 2)).astype(float)
+    np.testing.assert_allclose(dependence(bits), 0.0, atol=2e-3)
+    np.testing.assert_allclose(dependence(bits[:, [0, 0]]), np.log(2), atol=2e-3)
 
 
 def test_varimax_undoes_a_turn_of_simple_loadings() -> None:
@@ -270,6 +343,91 @@ def test_rotation_can_be_taken_back(cls: type) -> None:
     model.set_params(rotation=None).fit(X)
     assert model.rotation_ is None
     np.testing.assert_array_equal(model.rotation_matrix_, np.eye(3))
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_callbacks_see_codes_as_the_net_gives_them(cls: type) -> None:
+    seen = []
+
+    class Watcher:
+        def setup(self, estimator: Any, context: Any) -> None: ...
+        def teardown(self, estimator: Any, context: Any) -> None: ...
+        def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+
+        def on_fit_task_end(
+            self, estimator: Any, context: Any, *, fitted_estimator: Any = None
+        ) -> bool:
+            if context.parent is not None:
+                codes = fitted_estimator.transform(X)
+                rebuilt = fitted_estimator.net_.run(
+                    "decode", len(X), lambda index: codes[index], codes.dtype
+                )
+                decoded = fitted_estimator.table_._decode(rebuilt)
+                seen.append(np.allclose(decoded, fitted_estimator.inverse_transform(codes)))
+            return False
+
+    X, _ = mixture(400)
+    model = cls(3, rotation="ica", warm_start=True, **QUICK).fit(X)
+    model.set_callbacks(Watcher()).fit(X)
+    assert seen
+    assert all(seen)
+    assert model.rotation_ == "ica"
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_an_interrupted_rotation_is_fitted_again(
+    cls: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, _ = mixture(300)
+    expected = cls(3, rotation="varimax", **QUICK).fit(X)
+    calls = []
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return fit_rotation(*args, **options)
+
+    monkeypatch.setattr("sklatent.models._rotation.fit_rotation", interrupted)
+    model = cls(3, rotation="varimax", **QUICK)
+    with pytest.raises(KeyboardInterrupt), pytest.warns(ConvergenceWarning, match="interrupted"):
+        model.fit(X)
+    assert model.rotation_ == "varimax"
+    np.testing.assert_array_equal(model.transform(X), expected.transform(X))
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_threads_and_skops(cls: type) -> None:
+    X, _ = mixture(300)
+    model = cls(3, rotation="ica", **QUICK).fit(X)
+    Z = model.transform(X)
+    with ThreadPoolExecutor(3) as pool:
+        for other in pool.map(lambda _: clone(model).fit(X).transform(X), range(3)):
+            np.testing.assert_array_equal(other, Z)
+    data = skops.io.dumps(model)
+    again = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+    np.testing.assert_array_equal(again.transform(X), Z)
+    np.testing.assert_array_equal(again.inverse_transform(Z), model.inverse_transform(Z))
+
+
+@pytest.mark.parametrize("cls", MODELS)
+@pytest.mark.parametrize("kind", ["ica", "varimax", "auto"])
+def test_constant_columns_change_nothing(cls: type, kind: str) -> None:
+    X, _ = mixture(400)
+    still = np.column_stack([X[:, :4], np.ones((400, 3))])
+    model = cls(7, rotation=kind, **QUICK).fit(still)
+    rebuilt = model.inverse_transform(model.transform(still))
+    np.testing.assert_allclose(rebuilt, still, atol=0.3)
+
+
+def test_noise_is_told_from_components_whatever_columns_are_constant() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 1)) * np.ones(6) + 0.3 * rng.normal(size=(400, 6))
+    for table in (X, np.column_stack([X, np.ones((400, 20))])):
+        model = AutoencoderTransformer(3, rotation="ica", **QUICK).fit(table)
+        cells, codes = model.table_.transform(table), model.transform(table)
+        assert model._informative(cells, codes).tolist() == [True, False, False]
+        assert model.rotation_ is None
 
 
 def test_one_component_and_none_are_left_alone() -> None:
