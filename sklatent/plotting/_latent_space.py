@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from sklatent._utils.latent import check_latent_model, component_names, encode
-from sklatent.metrics._cells import read_cells
-from sklatent.plotting._panels import make_panels, pyplot, short
+from sklatent.plotting._panels import SECOND, make_panels, pyplot, short
+from sklatent.plotting._shades import column_shades, read_shades, split_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,8 @@ _VIEWS = ("pca", "tsne", "umap")
 # t-SNE and UMAP move rows one by one: more are subsampled. Fewer have no neighbourhoods.
 _MOST_ROWS, _FEWEST_ROWS = 3000, 4
 _UMAP_NEIGHBORS = 15
+# Paler than any tone of a group.
+_MISSING = "#c9ced4"
 # As many groups can be told apart by colour, and listed.
 _MOST_GROUPS = 12
 
@@ -40,7 +42,7 @@ class LatentSpaceDisplay:
     plane : ndarray of shape (n_samples, 2)
         Where the rows lie.
     color : ndarray of shape (n_samples,), default=None
-        Numbers, or words, one for each row.
+        Numbers, dates or words, one for each row; NaN, NaT and None are missing.
     color_name : str, default=None
         What they are.
     axis_names : (str, str), default=("", "")
@@ -104,10 +106,10 @@ class LatentSpaceDisplay:
         X : {array-like, data frame} of shape (n_samples, n_features)
             The rows.
         color : object or array-like of shape (n_samples,), default=None
-            Name or position of a column of ``X``; or a number or word for each row, such as labels,
-            clusters, or scores.
+            Name or position of a column of ``X``; or a number, date or word for each row, such as
+            labels, clusters, or scores.
         color_name : str, default=None
-            What the colours are; by default the name of the column, where there is one.
+            What the colours are; by default the name of the column or Series, where there is one.
         view : {"pca", "tsne", "umap"}, default="pca"
             How more than two components come into the plane. "tsne" and "umap" show at most 3,000
             rows; "umap" needs umap-learn.
@@ -132,8 +134,9 @@ class LatentSpaceDisplay:
         """
         check_latent_model(estimator)
         codes = encode(estimator, X)
-        if isinstance(color, str | int):
-            color_name, color = color_name or str(color), _column(X, color)
+        if isinstance(color, str | Integral):
+            color, name = column_shades(X, color)
+            color_name = color_name or name
         return cls.from_predictions(
             codes,
             color=color,
@@ -163,9 +166,9 @@ class LatentSpaceDisplay:
         Z : array-like of shape (n_samples, n_components)
             The codes.
         color : array-like of shape (n_samples,), default=None
-            Numbers or words.
+            Numbers, dates or words.
         color_name : str, default=None
-            What they are.
+            What they are; by default the name of a Series.
         component_names : list of str, default=None
             Names of the components, for axes that are components.
         view : {"pca", "tsne", "umap"}, default="pca"
@@ -190,17 +193,13 @@ class LatentSpaceDisplay:
         if view not in _VIEWS:
             raise ValueError(f"view must be one of {_VIEWS}, got {view!r}.")
         codes = np.asarray(Z, dtype=np.float64)
-        shades = None if color is None else np.asarray(color)
-        if shades is not None and shades.shape != (len(codes),):
-            raise ValueError(
-                f"color has shape {shades.shape}, but there are {len(codes)} rows: give one number "
-                "or word for each."
-            )
+        shades, name = (None, None) if color is None else read_shades(color, len(codes))
         if view != "pca" and len(codes) > _MOST_ROWS:
             some = np.sort(np.random.RandomState(0).choice(len(codes), _MOST_ROWS, replace=False))
             codes, shades = codes[some], None if shades is None else shades[some]
         plane, axis_names = _plane(codes, view, component_names)
-        display = cls(plane=plane, color=shades, color_name=color_name, axis_names=axis_names)
+        title = color_name or name
+        display = cls(plane=plane, color=shades, color_name=title, axis_names=axis_names)
         return display.plot(ax=ax, **options)
 
     def plot(
@@ -233,16 +232,10 @@ class LatentSpaceDisplay:
         area = float(np.clip(12_000 / max(1, len(self.plane)), 0.8, 18)) if size is None else size
         # thousands of points as vectors make files that no viewer opens
         style: dict[str, Any] = {"s": area, "linewidths": 0, "rasterized": len(self.plane) > 5000}
-        x, y = self.plane.T
         if self.color is None:
-            self.ax_.scatter(x, y, color="#3b82a0", **style)
+            self.ax_.scatter(*self.plane.T, color=SECOND, **style)
         elif _is_continuous(self.color):
-            values = self.color.astype(np.float64)
-            points = self.ax_.scatter(x, y, c=values, cmap=cmap or "viridis", **style)
-            bar = self.figure_.colorbar(points, ax=self.ax_, pad=0.02, shrink=0.8)
-            bar.set_label(self.color_name or "", fontsize=8)
-            bar.ax.tick_params(labelsize=7, length=2)
-            bar.outline.set_visible(False)
+            self._draw_numbers(cmap or "viridis", style)
         else:
             self._draw_groups(plt.get_cmap(cmap or "tab20"), style)
         self.ax_.set_xlabel(self.axis_names[0], fontsize=8)
@@ -252,58 +245,66 @@ class LatentSpaceDisplay:
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self
 
+    def _draw_numbers(self, cmap: str, style: dict[str, Any]) -> None:
+        assert self.color is not None
+        dates: Any = import_module("matplotlib.dates")
+        is_date = self.color.dtype.kind == "M"
+        values = np.asarray(dates.date2num(self.color) if is_date else self.color, dtype=np.float64)
+        known = ~np.isnan(values)
+        finite = values[np.isfinite(values)]
+        # what is infinite has the tone of the end
+        tones = np.clip(values[known], finite.min(), finite.max())
+        if not known.all():
+            self.ax_.scatter(*self.plane[~known].T, color=_MISSING, label="missing", **style)
+            self.ax_.legend(fontsize=7, frameon=False, handletextpad=0.2, **_markers(style))
+        x, y = self.plane[known].T
+        points = self.ax_.scatter(x, y, c=tones, cmap=cmap, **style)
+        bar = self.figure_.colorbar(points, ax=self.ax_, pad=0.02, shrink=0.8)
+        if is_date:
+            bar.locator = dates.AutoDateLocator()
+            bar.formatter = dates.ConciseDateFormatter(bar.locator)
+            bar.update_ticks()
+        bar.set_label(self.color_name or "", fontsize=8)
+        bar.ax.tick_params(labelsize=7, length=2)
+        bar.outline.set_visible(False)
+
     def _draw_groups(self, tones: Any, style: dict[str, Any]) -> None:
         assert self.color is not None
-        groups, places = _groups(self.color)
+        groups, places = split_groups(self.color)
         # the strong tones of a paired map first
         order = [*range(0, tones.N, 2), *range(1, tones.N, 2)] if tones.N <= 20 else None
+        if (places < 0).any():
+            self.ax_.scatter(*self.plane[places < 0].T, color=_MISSING, label="missing", **style)
         for code, name in enumerate(groups):
             share = code / max(1, len(groups) - 1)
             tone = tones(order[code % tones.N]) if order else tones(share)
             mine = self.plane[places == code]
             self.ax_.scatter(*mine.T, color=tone, label=short(name), **style)
-        if len(groups) <= _MOST_GROUPS:
-            self.ax_.legend(
-                title=self.color_name,
-                fontsize=7,
-                title_fontsize=8,
-                frameon=False,
-                loc="center left",
-                bbox_to_anchor=(1.0, 0.5),
-                scatterpoints=1,
-                markerscale=float(np.sqrt(24 / style["s"])),
-                handletextpad=0.2,
-            )
+        if len(groups) > _MOST_GROUPS:
+            title = f"{self.color_name or 'colour'}: {len(groups)} groups"
+            self.ax_.set_title(title, fontsize=8, loc="left")
+            return
+        self.ax_.legend(
+            title=self.color_name,
+            fontsize=7,
+            title_fontsize=8,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+            handletextpad=0.2,
+            **_markers(style),
+        )
 
 
-def _column(X: Any, name: Any) -> NDArray[Any]:
-    """Read one column of a table as numbers or words."""
-    if nw.dependencies.is_into_dataframe(X):
-        frame = nw.from_native(X, eager_only=True)
-        key = frame.columns[name] if isinstance(name, int) and name not in frame.columns else name
-        if key not in frame.columns:
-            raise ValueError(f"X has no column {name!r} to colour by; it has {frame.columns}.")
-        cells = read_cells(frame.select(key).to_native(), "X")[1][0]
-        return cells.values
-    table = np.asarray(X)
-    if not isinstance(name, int) or not -table.shape[1] <= name < table.shape[1]:
-        raise ValueError(f"X has no column {name!r} to colour by; it has {table.shape[1]}.")
-    return np.asarray(table[:, name])
+def _markers(style: dict[str, Any]) -> dict[str, Any]:
+    """Make points of a legend large enough to tell their colour."""
+    return {"scatterpoints": 1, "markerscale": float(np.sqrt(24 / style["s"]))}
 
 
 def _is_continuous(color: NDArray[Any]) -> bool:
-    return color.dtype.kind in "iuf" and len(np.unique(color)) > _MOST_GROUPS
-
-
-def _groups(color: NDArray[Any]) -> tuple[list[str], NDArray[np.intp]]:
-    if color.dtype.kind in "biuf":
-        values, places = np.unique(color, return_inverse=True)
-        return [f"{value:g}" if color.dtype.kind == "f" else str(value) for value in values], places
-    names, places = np.unique(
-        ["missing" if cell is None or cell != cell else str(cell) for cell in color],
-        return_inverse=True,
-    )
-    return [str(name) for name in names], places
+    if color.dtype.kind == "M":
+        return bool((~np.isnat(color)).any())
+    return color.dtype.kind in "iuf" and len(np.unique(color[np.isfinite(color)])) > _MOST_GROUPS
 
 
 def _plane(codes: _Float, view: str, names: list[str] | None) -> tuple[_Float, tuple[str, str]]:

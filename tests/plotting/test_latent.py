@@ -79,6 +79,8 @@ def test_numbers_get_a_bar_and_groups_a_legend(mixed: Any) -> None:
     for color, names in (
         (np.arange(200) % 3, ["0", "1", "2"]),
         (np.where(scores > 0, "up", None), ["missing", "up"]),
+        (np.where(scores > 0, 2.0, np.nan), ["missing", "2"]),
+        (np.where(scores > 0, True, None), ["missing", "True"]),
     ):
         display = LatentSpaceDisplay.from_estimator(MODEL, X, color=color)
         legend = display.ax_.get_legend()
@@ -90,9 +92,50 @@ def test_numbers_get_a_bar_and_groups_a_legend(mixed: Any) -> None:
     LatentSpaceDisplay.from_estimator(mixed, TABLE, color="leaf_mm")  # a number with holes
     many = LatentSpaceDisplay.from_predictions(X, color=[f"w{i % 30}" for i in range(200)])
     assert many.ax_.get_legend() is None
+    assert many.ax_.get_title(loc="left") == "colour: 30 groups"
     np.testing.assert_array_equal(
         LatentSpaceDisplay.from_estimator(MODEL, X, color=1).color, X[:, 1]
     )
+
+
+def test_every_row_is_drawn_whatever_its_colour_lacks() -> None:
+    numbers = RNG.normal(size=200)
+    numbers[:30] = np.nan
+    display = LatentSpaceDisplay.from_estimator(MODEL, X, color=numbers)
+    sizes = [len(points.get_offsets()) for points in display.ax_.collections]
+    assert sizes == [30, 170]
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["missing"]
+    numbers[:30] = -np.inf
+    numbers[30] = np.inf
+    tones = LatentSpaceDisplay.from_estimator(MODEL, X, color=numbers).ax_.collections[0]
+    assert np.unique(tones.get_array()[:30]) == numbers[31:].min()
+    assert tones.get_array()[30] == numbers[31:].max()
+    empty = LatentSpaceDisplay.from_predictions(X, color=np.full(200, np.nan))
+    assert [text.get_text() for text in empty.ax_.get_legend().get_texts()] == ["missing"]
+
+
+def test_dates_have_a_bar_of_dates(mixed: Any) -> None:
+    display = LatentSpaceDisplay.from_estimator(mixed, TABLE, color="sown")
+    assert display.color is not None
+    np.testing.assert_array_equal(display.color, TABLE["sown"].to_numpy())
+    display.figure_.canvas.draw()
+    ticks = [text.get_text() for text in display.figure_.axes[1].get_yticklabels()]
+    assert ticks
+    assert all(tick.startswith("20") for tick in ticks)
+
+
+def test_colour_of_a_series_has_its_name() -> None:
+    frame = TABLE[["light", "leaf_mm"]]
+    codes = RNG.normal(size=(len(frame), 2))
+    for series in (frame["light"], frame["light"].astype("category")):
+        display = LatentSpaceDisplay.from_predictions(codes, color=series)
+        assert display.color_name == "light"
+    assert LatentSpaceDisplay.from_predictions(codes, color=frame["leaf_mm"]).color_name
+    holes = (frame["leaf_mm"] > 80).astype("boolean").mask(frame.index % 5 == 0)
+    display = LatentSpaceDisplay.from_predictions(codes, color=holes, color_name="long")
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names == ["missing", "False", "True"]
+    assert LatentSpaceDisplay.from_estimator(MODEL, X, color=np.int64(-1)).color_name == "5"
 
 
 @pytest.mark.parametrize(
