@@ -61,6 +61,7 @@ class AutoencoderTransformer(
         columns. "auto" takes independent components where other rows give the same ones, else
         those of few columns where they are clearly fewer than by chance, else leaves the codes as
         they are. Not with ``ordered=True``.
+        Nothing is turned below two rows for each component, by "auto" below 50 rows.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the

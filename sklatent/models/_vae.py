@@ -91,6 +91,7 @@ class VAETransformer(
         columns. "auto" takes independent components where other rows give the same ones, else
         those of few columns where they are clearly fewer than by chance, else leaves the codes as
         they are. Components without information come last, as they are.
+        Nothing is turned below two rows for each component, by "auto" below 50 rows.
     standardize : bool, default=True
         Whether each column counts equally: the model then replaces
         ``make_pipeline(StandardScaler(), PCA())``. If False, columns keep their units and the
