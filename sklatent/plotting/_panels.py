@@ -91,6 +91,12 @@ def short(name: Any, letters: int = _LETTERS) -> str:
     return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
+def brief(number: float, digits: int) -> str:
+    """Write a number in few letters; those of up to seven figures without a power of ten."""
+    is_plain = 10**digits - 0.5 <= abs(number) < 1e7
+    return f"{number:.0f}" if is_plain else f"{number:.{digits}g}"
+
+
 def tidy(ax: Axes) -> None:
     """Take away what says nothing."""
     ax.tick_params(labelsize=7, length=2)

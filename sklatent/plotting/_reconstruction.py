@@ -167,7 +167,7 @@ class ReconstructionDisplay:
         ax : matplotlib Axes, default=None
             A place to draw in: it is switched off and divided. By default a new figure.
         max_columns : int, default=16
-            How many columns are drawn; the first ones are.
+            How many columns are drawn: where there are more, the first ones that vary.
         n_images : int, default=10
             How many rows are drawn as images, from the first one on.
         cmap : str, default="gray_r"
@@ -192,17 +192,22 @@ class ReconstructionDisplay:
         if self.image_shape is not None:
             self._draw_images(plt, ax, min(n_images, len(self.found.rows)), cmap)
             return self
-        count = min(max_columns, len(self.found.columns))
+        losses, floors = self.found.losses()
+        chosen = np.arange(len(self.found.columns))
+        if len(chosen) > max_columns:
+            # the first pixels of an image say nothing
+            varying_first = np.argsort(~self.found.varying(floors), kind="stable")
+            chosen = np.sort(varying_first[:max_columns])
+        count = len(chosen)
         across = min(4, count)
         down = -(-count // across)
         self.figure_, panels = make_panels(plt, ax, (down, across), (2.4 * across, 2.2 * down))
-        losses, floors = self.found.losses()
-        for j, panel in enumerate(panels.ravel()):
-            if j >= count:
-                panel.set_axis_off()
-                continue
+        for panel in panels.ravel()[count:]:
+            panel.set_axis_off()
+        for j, panel in zip(chosen.tolist(), panels.ravel(), strict=False):
             self._draw_column(panel, j)
-            kept = f"{1 - losses[j] / floors[j]:.0%} explained" if floors[j] > 0 else "constant"
+            nothing = "missing" if np.isnan(floors[j]) else "constant"
+            kept = f"{1 - losses[j] / floors[j]:.0%} explained" if floors[j] > 0 else nothing
             panel.set_title(short(self.found.columns[j].name, 22), fontsize=9, loc="left")
             panel.text(0.03, 0.97, kept, fontsize=7, va="top", transform=panel.transAxes)
             tidy(panel)
@@ -258,6 +263,6 @@ def _draw_levels(
     ax.barh(places, right[order], color=ACCENT, height=0.7)
     ax.set_yticks(places, [short(levels[i], 12) for i in order])
     # room for the text above the bars
-    ax.set_ylim(len(order) - 0.5, -0.5 - 0.2 * len(order))
+    ax.set_ylim(max(1, len(order)) - 0.5, -0.5 - 0.2 * len(order))
     some = f", {len(order)} of {len(levels)} levels" if len(order) < len(levels) else ""
     ax.set_xlabel(f"rows{some} (coloured: right)", fontsize=7)

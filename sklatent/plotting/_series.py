@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from sklatent.metrics._reconstruction import Comparison
 from sklatent.metrics._tables import Column
-from sklatent.plotting._panels import check_image_shape, draw_image, make_panels, pyplot, short
+from sklatent.plotting._panels import (
+    brief,
+    check_image_shape,
+    draw_image,
+    make_panels,
+    pyplot,
+    short,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +85,7 @@ class TableScale:
             return str(np.datetime64(round(cell), "us").astype("datetime64[D]"))
         if column.kind == "duration":
             return f"{cell / 86_400e6:.3g} d"
-        return f"{cell:.4g}" if abs(cell) < 1e5 else f"{cell:.2e}"
+        return brief(cell, 4)
 
     def liveliest(self, cells: _Float, count: int) -> NDArray[np.intp]:
         """Choose the columns that change most in a series, in the order of the table."""
@@ -214,6 +221,10 @@ class SeriesDisplay:
         for panel, one, columns in zip(self.axes_, self.series, chosen, strict=True):
             _draw_cells(panel, one, self.scale, columns, cmap or "RdBu_r")
             panel.set_title(one.label, fontsize=9, loc="left")
+        if not all(self.scale.columns[j].is_category for columns in chosen for j in columns):
+            ends = "below (blue) or above (red) the mean" if cmap is None else "from the mean"
+            key = f"colour of numbers: {ends}, full at {_FULL_TONE:.0f} standard deviations"
+            self.axes_[-1].set_xlabel(key, fontsize=7)
         return self
 
     def _draw_images(self, plt: Any, ax: Any, shape: tuple[int, ...], cmap: str) -> None:

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklatent._utils.latent import check_latent_model, component_names, encode
 from sklatent.geometry import traverse
 from sklatent.metrics._reconstruction import Comparison
+from sklatent.plotting._panels import brief
 from sklatent.plotting._series import RowSeries, SeriesDisplay
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class TraversalDisplay(SeriesDisplay):
             found = Comparison.of(X, decoded)
             place = names.index(component) if isinstance(component, str) else component
             low, high = np.quantile(codes[:, place].astype(np.float64), _RANGE)
-            ticks = [f"{value:.2g}" for value in np.linspace(low, high, n_values)]
+            ticks = [brief(value, 2) for value in np.linspace(low, high, n_values)]
             series.append(RowSeries(names[place], ticks, found.others))
         if not series:
             raise ValueError("components is empty: name one at least.")

@@ -27,6 +27,7 @@ from sklatent.plotting import (
     TrainingCurveDisplay,
     TraversalDisplay,
 )
+from sklatent.plotting._panels import brief
 from sklatent.plotting._series import RowSeries, TableScale
 
 RNG = np.random.default_rng(0)
@@ -280,6 +281,48 @@ def test_reconstruction_of_columns(mixed: Any) -> None:
     assert len(perfect.axes_) == 2
     assert texts(perfect.axes_[0]) == ["100% explained"]
     display.figure_.canvas.draw()
+
+
+def test_reconstruction_passes_over_constant_columns() -> None:
+    rows = np.column_stack([np.zeros(200), X[:, 0], np.full(200, np.nan), X[:, 1]])
+    display = ReconstructionDisplay.from_predictions(rows, rows, max_columns=2)
+    assert [ax.get_title("left") for ax in display.axes_] == ["1", "3"]
+    assert len(display.plot(max_columns=3).axes_) == 3
+    everything = display.plot(max_columns=4).axes_
+    assert [ax.get_title("left") for ax in everything] == list("0123")
+    assert [texts(ax)[0] for ax in everything[:3]] == ["constant", "100% explained", "missing"]
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (-1234.5, 2, "-1234"),
+        (99.7, 2, "100"),
+        (0.4231, 2, "0.42"),
+        (189778.0, 4, "189778"),
+        (12345.6, 4, "12346"),
+        (9999.7, 4, "10000"),
+        (3.14159, 4, "3.142"),
+        (1.5e8, 4, "1.5e+08"),
+        (0.0, 2, "0"),
+    ],
+)
+def test_brief_numbers(number: float, digits: int, text: str) -> None:
+    assert brief(number, digits) == text
+
+
+def test_cells_say_what_their_colour_means(mixed: Any) -> None:
+    display = TraversalDisplay.from_estimator(mixed, TABLE)
+    keys = [ax.get_xlabel() for ax in display.axes_]
+    assert keys[:-1] == ["", ""]
+    assert keys[-1].endswith("below (blue) or above (red) the mean, full at 2 standard deviations")
+    assert "blue" not in display.plot(cmap="viridis").axes_[-1].get_xlabel()
+    words = np.array([["a"], ["b"]])
+    paths = TraversalDisplay(
+        series=[RowSeries("words", ["0", "1"], np.array([[0.0], [1.0]]))],
+        scale=TableScale.of(Comparison.of(words, words)),
+    )
+    assert paths.plot().axes_[0].get_xlabel() == ""
 
 
 def test_reconstruction_of_images() -> None:
