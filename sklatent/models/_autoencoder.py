@@ -12,15 +12,13 @@ from sklatent.base import BaseLatentModel, DecoderMixin, EncoderMixin
 from sklatent.models._capacity import CapacityMixin, prefix_errors
 from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
 from sklatent.models._rotation import CONSTRAINTS as ROTATIONS
-from sklatent.models._rotation import RotationMixin
+from sklatent.models._rotation import NOISE_MARGIN, RotationMixin
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
 from sklatent.models._tabular_autoencoder import TabularAutoencoder, tabular_autoencoder_spec
 from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
-# Components are turned if they spread so many times as wide as noise (in variance).
-NOISE_MARGIN = 2.0
 
 
 class AutoencoderTransformer(

@@ -23,6 +23,8 @@ Blocks = tuple[tuple[str, int, int, int, bool], ...]
 MAX_ROWS, MIN_ROWS = 5000, 50
 # At most so many components are turned: those that spread widest.
 MAX_ROTATED = 32
+# Components are turned if they spread so many times as wide as noise (in variance).
+NOISE_MARGIN = 2.0
 # A component of which the wider ones explain this share of the variance adds no factor.
 REDUNDANT = 0.5
 # Rows on which that is found out.

@@ -21,7 +21,7 @@ from sklatent.models._importance import ImportanceSampler, normal_draws
 from sklatent.models._latent_prior import draw_codes, fit_mixture, standard_normal
 from sklatent.models._mixed import CONSTRAINTS, MixedTablesMixin
 from sklatent.models._rotation import CONSTRAINTS as ROTATIONS
-from sklatent.models._rotation import RotationMixin, kl_from_all
+from sklatent.models._rotation import NOISE_MARGIN, RotationMixin, kl_from_all
 from sklatent.models._skip_vae import N_KNOTS, SkipVAE, skip_vae_spec
 from sklatent.models._tabular_vae import TabularVAE, tabular_spec
 from sklatent.nn import gaussian_kl
@@ -33,6 +33,8 @@ MAX_ROWS_MARGINALS = 100_000
 BETA, MIXED_BETA = 0.5, 0.8
 # A component whose KL divergence is below this carries no information (nats).
 ACTIVE_KL = 0.05
+# One that says less than this is not turned: noise does, too.
+TURNED_KL = 0.2
 
 
 class VAETransformer(
@@ -411,8 +413,12 @@ class VAETransformer(
         self._marginals = fit_marginals(sampled, rows.take(chosen).values)
 
     def _informative(self, cells: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell components from those that hold noise, on which beta < 1 spends information."""
-        return self.kl_per_component_ > ACTIVE_KL + max(0.0, -0.5 * math.log(self._beta))
+        """Tell components from noise, on which beta < 1 spends information too."""
+        least = TURNED_KL
+        if not self._mixed:
+            # what a linear model says about a direction that spreads so many times as wide as noise
+            least = max(least, 0.5 * math.log(NOISE_MARGIN / self._beta))
+        return self.kl_per_component_ > least
 
     def _provisional(self, n_components: int) -> dict[str, Any]:
         draws = normal_draws(self.n_importance_samples, n_components, seed=0)
