@@ -83,7 +83,7 @@ def frozen_shares(model: Any, codes: _Float, X: Any) -> tuple[_Float, float]:
     -------
     shares : ndarray of shape (n_components,)
         Mean over columns of what is lost, as a share of the variance of a number and of the errors
-        of the most frequent level of a category.
+        of the most frequent level of a category. At worst all of a column is lost.
     explained : float
         What all dimensions together explain.
     """
@@ -92,13 +92,16 @@ def frozen_shares(model: Any, codes: _Float, X: Any) -> tuple[_Float, float]:
     varying = found.varying(floors)
     if not varying.any():
         return np.zeros(codes.shape[1]), 0.0
-    losses, floors = losses[varying], floors[varying]
+    # a pixel that is hardly ever inked can be missed by forty times its variance: without a bound
+    # a few such columns would outweigh all others
+    floors = floors[varying]
+    losses = np.minimum(losses[varying], floors)
     shares = np.zeros(codes.shape[1])
     for i in range(codes.shape[1]):
         held = codes.copy()
         held[:, i] = codes[:, i].mean()
         without = Comparison.of(X, decode(model, held)).losses()[0][varying]
-        shares[i] = float(np.mean((without - losses) / floors))
+        shares[i] = float(np.mean((np.minimum(without, floors) - losses) / floors))
     return shares, float(np.mean(1.0 - losses / floors))
 
 

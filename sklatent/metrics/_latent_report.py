@@ -55,7 +55,7 @@ class LatentReport:
     share : ndarray of shape (n_components,)
         Share of the table that is lost when the dimension is held at its mean: the mean over the
         columns of the share of the variance of a number, and of the errors of the most frequent
-        level of a category.
+        level of a category. A column that is rebuilt worse than by its mean counts as lost.
     explained : float
         The same share for all dimensions together. Their shares need not add up to it.
     active : ndarray of shape (n_components,)
@@ -177,9 +177,11 @@ class LatentReport:
 
     def _title(self) -> str:
         active = int(self.active.sum())
+        varying = int((~np.isnan(self.r2)).any(0).sum())
+        columns = f"{varying} columns" + (" that vary" if varying < len(self.columns) else "")
         return (
             f"{len(self.dimensions)} dimensions, {active} active; together they explain "
-            f"{self.explained:.1%}, mean over {len(self.columns)} columns ({self.n_rows} rows)"
+            f"{self.explained:.1%}, mean over {columns} ({self.n_rows} rows)"
         )
 
     def __repr__(self) -> str:

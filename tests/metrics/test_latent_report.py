@@ -31,6 +31,7 @@ def test_linear_model() -> None:
     np.testing.assert_allclose(report.share, pca.explained_variance_ratio_, atol=1e-6)
     assert report.explained == pytest.approx(1.0)
     assert report.active.tolist() == [True, True, False]
+    assert "explain 100.0%, mean over 3 columns that vary (600 rows)" in str(report)
     # a linear decoder has the same slope everywhere: loadings in standard units
     loadings = np.abs(pca.components_) * PIPE.transform(X).std(0)[:, None]
     np.testing.assert_allclose(report.slopes[:, :3], loadings[:, :3], rtol=1e-6, atol=1e-9)
@@ -41,6 +42,15 @@ def test_linear_model() -> None:
     np.testing.assert_allclose(report.correlation, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(report.spread, PIPE.transform(X).std(0))
     assert report.kl is None
+
+
+def test_a_column_that_hardly_varies_is_lost_once_at_most() -> None:
+    model = PCA(1).fit(X[:, :3])
+    rows = X[:, :3].copy()
+    rows[:, 2] = 5.0 + 1e-3 * RNG.normal(size=600)
+    report = latent_report(model, rows)
+    assert report.explained == pytest.approx(2 / 3, abs=1e-3)
+    assert report.share[0] == pytest.approx(2 / 3, abs=1e-3)
 
 
 def test_units_do_not_matter() -> None:
