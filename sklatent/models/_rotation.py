@@ -25,6 +25,8 @@ MAX_ROWS, MIN_ROWS = 5000, 50
 MAX_ROTATED = 32
 # Components are turned if they spread so many times as wide as noise (in variance).
 NOISE_MARGIN = 2.0
+# Components with such a correlation are laid along their principal axes first.
+CORRELATED = 0.3
 # A component of which the wider ones explain this share of the variance adds no factor.
 REDUNDANT = 0.5
 # Rows on which that is found out.
@@ -119,6 +121,20 @@ def fit_rotation(
     behind = np.arange(len(core), k)
     matrix[rest, behind] = inverse[behind, rest] = 1.0
     return Rotation(found, matrix, inverse)
+
+
+def principal_frame(codes: Array, usable: NDArray[np.bool_]) -> Array:
+    """Give the orthogonal map (k, k) that lays correlated codes along their principal axes.
+
+    Of components that go together none follows from the others more than the other way round.
+    """
+    frame = np.eye(codes.shape[1])
+    part = codes[:, usable] - codes[:, usable].mean(0)
+    spread = part.std(0)
+    correlation = part.T @ part / len(part) / np.maximum(np.outer(spread, spread), 1e-300)
+    if np.abs(np.triu(correlation, 1)).max(initial=0.0) > CORRELATED:
+        frame[np.ix_(usable, usable)] = np.linalg.eigh(part.T @ part)[1][:, ::-1]
+    return frame
 
 
 def core_components(codes: Array, usable: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
@@ -366,13 +382,19 @@ class RotationMixin:
             encoded = encoded.subset(np.sort(chosen))
         cells = np.concatenate(list(encoded.arrays()))
         codes = self._run_on_codes("encode", cells)
-        self.rotation_, self.rotation_matrix_, self._unrotation = fit_rotation(
-            codes,
+        usable = self._informative(cells, codes)
+        # codes that start at principal components lie along them already
+        axes = np.eye(k) if self._starts_at_pca() else principal_frame(codes, usable)
+        found = fit_rotation(
+            codes @ axes,
             lambda white: loadings_of(cells, self.table_.blocks_, white),
             self.rotation,
-            usable=self._informative(cells, codes),
+            usable=usable,
             seed=seed,
         )
+        if found.kind is not None:
+            self.rotation_, matrix, inverse = found
+            self.rotation_matrix_, self._unrotation = axes @ matrix, inverse @ axes.T
 
     def _provisional(self: Any, n_components: int) -> dict[str, Any]:
         before: dict[str, Any] = super()._provisional(n_components)  # type: ignore[misc]

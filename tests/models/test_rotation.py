@@ -29,6 +29,7 @@ from sklatent.models._rotation import (
     fit_rotation,
     kl_from_all,
     loadings_of,
+    principal_frame,
     share_found_again,
     varimax,
 )
@@ -460,3 +461,39 @@ def test_pipeline() -> None:
     X, factors = mixture()
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(3, rotation="auto", **QUICK))
     assert mig_score(pipeline.fit_transform(X), factors) > 0.6
+
+
+def test_correlated_codes_are_laid_along_their_axes() -> None:
+    rng = np.random.default_rng(0)
+    codes = (
+        rng.normal(size=(500, 3))
+        * [3.0, 1.0, 1.0]
+        @ np.array([[1.0, 1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    )
+    frame = principal_frame(codes, np.array([True, True, False]))
+    np.testing.assert_allclose(frame.T @ frame, np.eye(3), atol=1e-12)
+    np.testing.assert_array_equal(frame[2], [0.0, 0.0, 1.0])
+    turned = codes @ frame
+    assert abs(np.corrcoef(turned[:, 0], turned[:, 1])[0, 1]) < 1e-12
+    assert turned[:, 0].std() > turned[:, 1].std()
+    # those that hardly go together stay as they are
+    alone = rng.normal(size=(500, 3))
+    np.testing.assert_array_equal(principal_frame(alone, np.ones(3, dtype=bool)), np.eye(3))
+
+
+@pytest.mark.parametrize("kind", ["ica", "varimax"])
+def test_turned_codes_of_a_mixed_table_do_not_go_together(kind: str) -> None:
+    table = make_mixed_table(400, random_state=0)
+    params = {**QUICK, "max_steps": 200}
+    plain = AutoencoderTransformer(4, **params).fit(table)
+    model = AutoencoderTransformer(4, rotation=kind, **params).fit(table)
+    assert model.rotation_ == kind
+    before, after = (
+        np.abs(np.triu(np.corrcoef(one.transform(table), rowvar=False), 1)).max()
+        for one in (plain, model)
+    )
+    assert before > 0.3
+    assert after < 1e-6
+    np.testing.assert_allclose(
+        model.rotation_matrix_ @ np.linalg.inv(model.rotation_matrix_), np.eye(4), atol=1e-9
+    )
