@@ -53,8 +53,9 @@ plt.show()
 # %%
 # Rows are rebuilt as before:
 before, after = models["autoencoder"], models["autoencoder, turned"]
-gap = before.inverse_transform(before.transform(test)) - after.inverse_transform(codes[name])
-print(f"turned by {after.rotation_}; largest difference of rebuilt cells {np.abs(gap).max():.0e}")
+rebuilt = [model.inverse_transform(model.transform(test)) for model in (before, after)]
+gap = np.abs(rebuilt[0] - rebuilt[1]).max()
+print(f"turned by {after.rotation_}; largest difference of rebuilt cells {gap:.0e}")
 
 # %%
 # Factors that nobody knows
