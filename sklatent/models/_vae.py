@@ -28,6 +28,8 @@ from sklatent.nn import gaussian_kl
 from sklatent.tabular import MixedRows, Rows, TabularEncoder
 
 MAX_ROWS_MARGINALS = 100_000
+# Rows drawn to compare the model's marginals with those of the table; fewer in wide tables.
+FEWEST_DRAWN, MOST_DRAWN, MAX_CELLS_DRAWN = 5000, 20_000, 1 << 22
 # The bound's KL term weighs so much unless told otherwise. Mixed tables start with codes that say
 # something, and columns that see each other: there less has to be given up.
 BETA, MIXED_BETA = 0.5, 0.8
@@ -405,7 +407,9 @@ class VAETransformer(
             self.net_.update({"code_scale": scale, "decode_scale": scale})
             self.net_.update(variance_function(scatter, N_KNOTS))
         self._noise = scatter.noise()
-        sampled = self._draw_uncalibrated(int(np.clip(4 * len(rows), 5000, 20_000)), rng)
+        most = max(FEWEST_DRAWN, min(MOST_DRAWN, MAX_CELLS_DRAWN // self.table_.n_encoded_))
+        n_drawn = int(np.clip(4 * len(rows), FEWEST_DRAWN, most))
+        sampled = self._draw_uncalibrated(n_drawn, rng)
         chosen: NDArray[Any] | slice = slice(None)
         if len(rows) > MAX_ROWS_MARGINALS:
             chosen = np.sort(rng.choice(len(rows), MAX_ROWS_MARGINALS, replace=False))
