@@ -405,7 +405,8 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         state = check_state(type(self).__name__, state)
         # parameters that came after the release that saved the model
         for name, parameter in signature(type(self)).parameters.items():
-            state.setdefault(name, parameter.default)
+            if parameter.default is not parameter.empty:
+                state.setdefault(name, parameter.default)
         if isinstance(state.get("net_"), dict):
             state["net_"] = LatentNet.from_state(self._module_of(state["table_"]), state["net_"])
         super().__setstate__(state)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sklatent import VAETransformer
 from sklatent.datasets import make_mixed_table
-from sklatent.models._completion import Completer, draw_truncated, log_mass_between
+from sklatent.models._completer import Completer, draw_truncated, log_mass_between
 from sklatent.models._latent_prior import standard_normal
 from sklatent.models._tabular_vae import TabularVAE
 from sklatent.nn import Guess, mixture_parts
