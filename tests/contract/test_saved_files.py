@@ -86,7 +86,7 @@ def test_differences_are_seen() -> None:
         with pytest.raises(AssertionError):
             assert_same(packed(other), same, "rows")
     with pytest.raises(AssertionError):
-        assert_same(np.ones((3, 2)), np.ones((3, 2)) + [0, 1e-5], "array")
+        assert_same(np.ones((3, 2)), np.ones((3, 2)) + np.array([0, 1e-5]), "array")
     with pytest.raises(AssertionError):
         assert_same([np.zeros(2), np.ones(2)], [[0.0, 0.0], [1.0, 1.1]], "arrays")
 
