@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 
 import narwhals as nw
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from sklatent.tabular._cells import Cells, read_array, read_frame
@@ -17,6 +18,21 @@ from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
 
 _FLOATS = [np.float64, np.float32]
 _NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
+
+
+class NotNumericError(ValueError):
+    """Rows hold more than numbers and booleans where nothing else is taken.
+
+    ``args[1:]`` holds the name of the column, if it is known.
+    """
+
+    def __str__(self) -> str:
+        """Give the message without the name of the column, which it holds already."""
+        return str(self.args[0])
+
+
+class Reconstruction(BaseEstimator):
+    """Whose columns and name count for rows that no estimator of the caller has seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +87,10 @@ class Rows:
         """
         return Rows(self.values[index], self.schema)
 
+    def numbers(self) -> np.ndarray | None:
+        """Give the cells as one array of numbers, never to be written to."""
+        return self.values
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedRows:
@@ -118,6 +138,10 @@ class MixedRows:
             The rows selected, with the same schema.
         """
         return MixedRows(tuple(c.take(index) for c in self.columns), self.schema, self.dtype)
+
+    def numbers(self) -> np.ndarray | None:
+        """Give None: not all cells are numbers."""
+        return None
 
 
 @overload
@@ -207,7 +231,8 @@ def _numeric_rows(
     dtype = _FLOATS if schema is None else schema.float_dtype
     finite: bool | str = "allow-nan" if allow_missing else True
     if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
-        raise ValueError(f"Input X has dtype {X.dtype}, which is not numeric: encode it first.")
+        message = f"Input X has dtype {X.dtype}, which is not numeric: encode it first."
+        raise NotNumericError(message)
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
@@ -285,9 +310,10 @@ def _check_kinds(schema: FrameSchema | None) -> None:
     if schema is None or "" not in schema.kinds:
         return
     column = schema.kinds.index("")
-    raise ValueError(
+    raise NotNumericError(
         f"Input X has a column of dtype {schema.dtypes[column]}, which is not numeric: "
-        f"encode or drop it first. (column {schema.names[column]!r})"
+        f"encode or drop it first. (column {schema.names[column]!r})",
+        schema.names[column],
     )
 
 
@@ -344,7 +370,7 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
         raise TypeError(
             f"argument must be a string or a number (column {name!r}, row {row}: got {kind})"
         ) from error
-    raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
+    raise NotNumericError(f"{text}\n(column {name!r}, row {row})", name) from error
 
 
 def _not_infinite(values: np.ndarray) -> np.ndarray:

@@ -231,7 +231,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             categorical_features=self.categorical_features, handle_unknown="missing"
         )
         rows = self._check(table, X, reset=True)
-        self.table_ = table._fit_rows(rows)
+        self.table_ = table.fit_rows(rows)
         self._view = DistanceView.fit(self.table_, rows)
         random = check_random_state(self.random_state)
         self._fit_estimator(X, rows, int(random.randint(2**31 - 1)))
@@ -246,7 +246,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     def _check(self, table: TabularEncoder, X: Any, *, reset: bool) -> Rows | MixedRows:
         """Validate rows as far as the latent model takes them."""
         if self._allows_missing():
-            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
+            return table.read(X, reset=reset, estimator=self, min_rows=1 + reset)
         return check_rows(self, X, reset=reset, min_rows=1 + reset)
 
     def _allows_missing(self) -> bool:

@@ -219,7 +219,7 @@ class LatentClusterer(
         self.table_ = table
         self.standardize_ = self._standardizes(rows)
         table.set_params(standardize=self.standardize_)
-        table._fit_rows(rows, common_scale=not self.standardize_)
+        table.fit_rows(rows, common_scale=not self.standardize_)
         if self.estimator is not None or isinstance(rows, MixedRows):
             chosen, codes = self._fit_in_given_space(X, rows, random)
         else:
@@ -235,7 +235,7 @@ class LatentClusterer(
         """Validate rows as far as the latent space takes them."""
         takes_all = self.estimator is None or get_tags(self.estimator).input_tags.allow_nan
         if takes_all and (reset or table.mode_ == "quantile"):
-            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
+            return table.read(X, reset=reset, estimator=self, min_rows=1 + reset)
         return check_rows(self, X, reset=reset, min_rows=1 + reset)
 
     def _standardizes(self, rows: Rows | MixedRows) -> bool:
@@ -281,7 +281,7 @@ class LatentClusterer(
     ) -> tuple[Clustering, Matrix]:
         """Choose between principal components and a network."""
         some = rows.take(graph_rows(len(rows)))
-        matrix = self.table_._encode(some).astype(np.float64)
+        matrix = self.table_.table.encode(some).astype(np.float64)
         graph = neighbor_graph(matrix, self.n_neighbors)
         k = self._count(graph, matrix, random)
         self._takes_arrays = True
@@ -431,7 +431,7 @@ class LatentClusterer(
         rows = self.estimator_.inverse_transform(codes)
         if not isinstance(rows, np.ndarray) or self.table_.mode_ == "quantile":
             return rows
-        return self.table_._build(rows.astype(codes.dtype, copy=False))
+        return self.table_.table.build(rows.astype(codes.dtype, copy=False))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Label rows.

@@ -72,7 +72,7 @@ class DistanceView:
     @classmethod
     def fit(cls, table: TabularEncoder, rows: Rows | MixedRows) -> DistanceView:
         """Learn the frequent levels, and where cells are missing."""
-        matrix = table._encode(rows)
+        matrix = table.table.encode(rows)
         if table.mode_ == "affine":
             missing = np.isnan(matrix).any(0)
             return cls(tuple(Block(j, None, bool(hole)) for j, hole in enumerate(missing)))
@@ -101,7 +101,7 @@ class DistanceView:
 
     def matrix(self, table: TabularEncoder, rows: Rows | MixedRows) -> Matrix:
         """Return the matrix of validated rows, of shape (n_rows, sum of widths)."""
-        encoded = table._encode(rows)
+        encoded = table.table.encode(rows)
         out = np.empty((len(encoded), sum(block.width for block in self.blocks)))
         start = 0
         for block in self.blocks:
