@@ -4,7 +4,7 @@ from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block, as_blocks, plain_blocks
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
-from sklatent.tabular._frames import FrameSchema, with_index_of
+from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
 from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
 from sklatent.tabular._like import rows_like
 from sklatent.tabular._quantile import QuantileTable
@@ -26,6 +26,7 @@ __all__ = [
     "as_blocks",
     "check_rows",
     "fill_missing",
+    "is_frame",
     "limits_of",
     "obeying",
     "plain_blocks",
