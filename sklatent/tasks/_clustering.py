@@ -381,7 +381,8 @@ class LatentClusterer(
         return self._held.encode(X, self.table_.table.read(X, estimator=self))
 
     def _log_joint(self, X: Any) -> Matrix:
-        return self.mixture_.log_joint(self._codes(X))
+        codes = self._codes(X)
+        return self.mixture_.log_joint(codes)
 
     def transform(self, X: Any) -> Any:
         """Encode rows.
@@ -431,7 +432,8 @@ class LatentClusterer(
         ndarray of shape (n_samples,), dtype=int64
             The most likely cluster of each row, from 0.
         """
-        return self.mixture_.predict(self._codes(X)).astype(np.int64)
+        codes = self._codes(X)
+        return self.mixture_.predict(codes).astype(np.int64)
 
     def predict_proba(self, X: Any) -> Matrix:
         """Give the probability of each cluster.
