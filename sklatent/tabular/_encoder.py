@@ -17,7 +17,7 @@ from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block
 from sklatent.tabular._frames import frame_schema, is_frame
 from sklatent.tabular._quantile import QuantileTable
-from sklatent.tabular._rows import MixedRows, NotNumericError, Rows, check_rows
+from sklatent.tabular._rows import MixedRows, Rows, check_rows
 from sklatent.tabular._saved import split_flat, table_of_state
 from sklatent.tabular._table import Table, Ties
 
@@ -317,7 +317,14 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         holder = self if estimator is None else estimator
         if mixed is False:
-            return self._read_numbers(X, holder, reset, min_rows, allow_missing)
+            return check_rows(
+                holder,
+                X,
+                reset=reset,
+                min_rows=min_rows,
+                allow_missing=allow_missing,
+                advise=True,
+            )
         if not reset:
             return self.table.read(
                 X, estimator=holder, min_rows=min_rows, allow_missing=allow_missing
@@ -416,22 +423,6 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"This {type(self).__name__} is not fitted yet: call fit first."
             ) from None
         return table.handling(self.handle_unknown)
-
-    def _read_numbers(
-        self, X: Any, holder: Any, reset: bool, min_rows: int, allow_missing: bool
-    ) -> Rows:
-        """Validate numbers for a model that takes nothing else, and say what to do with others."""
-        try:
-            return check_rows(
-                holder, X, reset=reset, min_rows=min_rows, allow_missing=allow_missing
-            )
-        except NotNumericError as error:
-            what = f"column {error.args[1]!r} holds" if len(error.args) > 1 else "these are"
-            raise ValueError(
-                f"{error}\n{type(holder).__name__} takes tables of numbers and booleans only; "
-                f"{what} something else. AutoencoderTransformer and VAETransformer take mixed "
-                "tables; or encode the table with TabularEncoder first."
-            ) from error
 
     def _adopt(self, table: Table) -> None:
         """Keep a fitted table, and tell of it in the attributes that end in an underscore."""

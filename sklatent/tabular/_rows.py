@@ -20,15 +20,8 @@ _FLOATS = [np.float64, np.float32]
 _NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
 
 
-class NotNumericError(ValueError):
-    """Rows hold more than numbers and booleans where nothing else is taken.
-
-    ``args[1:]`` holds the name of the column, if it is known.
-    """
-
-    def __str__(self) -> str:
-        """Give the message without the name of the column, which it holds already."""
-        return str(self.args[0])
+class _NotNumeric(Exception):
+    """Rows hold more than numbers and booleans: a message and, if known, the name of the column."""
 
 
 class Reconstruction(BaseEstimator):
@@ -153,6 +146,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: Literal[False] = False,
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows: ...
 
 
@@ -165,6 +159,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: bool | Literal["auto"],
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows | MixedRows: ...
 
 
@@ -176,6 +171,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: bool | Literal["auto"] = False,
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows | MixedRows:
     """Validate a table with scikit-learn's checks and words.
 
@@ -195,6 +191,9 @@ def check_rows(
         MixedRows. "auto" gives Rows if X holds nothing but numbers and booleans.
     allow_missing : bool, default=False
         Whether cells may be missing. With ``mixed=True`` they always may.
+    advise : bool, default=False
+        Whether messages about cells that are no numbers say which models take them: for those
+        that never do.
 
     Returns
     -------
@@ -215,7 +214,11 @@ def check_rows(
     if mixed is True or (mixed == "auto" and _has_words(X, schema)):
         rows = _mixed_rows(estimator, X, schema, reset=reset)
     else:
-        rows = _numeric_rows(estimator, X, schema, reset=reset, allow_missing=allow_missing)
+        try:
+            rows = _numeric_rows(estimator, X, schema, reset=reset, allow_missing=allow_missing)
+        except _NotNumeric as error:
+            advice = _advice(estimator, error.args[1:]) if advise else ""
+            raise ValueError(f"{error.args[0]}{advice}") from error.__cause__
     if len(rows) < min_rows:
         raise ValueError(
             f"Found array with n_samples={len(rows)} while a minimum of {min_rows} is required "
@@ -232,7 +235,7 @@ def _numeric_rows(
     finite: bool | str = "allow-nan" if allow_missing else True
     if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
         message = f"Input X has dtype {X.dtype}, which is not numeric: encode it first."
-        raise NotNumericError(message)
+        raise _NotNumeric(message)
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
@@ -243,6 +246,16 @@ def _numeric_rows(
     _check_kinds(schema)
     _check_other_names(estimator, schema, reset=reset)
     return Rows(values, schema)
+
+
+def _advice(estimator: Any, column: tuple[Any, ...]) -> str:
+    """Say what to do with a table of more than numbers."""
+    what = f"column {column[0]!r} holds" if column else "these are"
+    return (
+        f"\n{type(estimator).__name__} takes tables of numbers and booleans only; {what} something "
+        "else. AutoencoderTransformer and VAETransformer take mixed tables; or encode the table "
+        "with TabularEncoder first."
+    )
 
 
 def _mixed_rows(estimator: Any, X: Any, schema: FrameSchema | None, *, reset: bool) -> MixedRows:
@@ -310,7 +323,7 @@ def _check_kinds(schema: FrameSchema | None) -> None:
     if schema is None or "" not in schema.kinds:
         return
     column = schema.kinds.index("")
-    raise NotNumericError(
+    raise _NotNumeric(
         f"Input X has a column of dtype {schema.dtypes[column]}, which is not numeric: "
         f"encode or drop it first. (column {schema.names[column]!r})",
         schema.names[column],
@@ -370,7 +383,7 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
         raise TypeError(
             f"argument must be a string or a number (column {name!r}, row {row}: got {kind})"
         ) from error
-    raise NotNumericError(f"{text}\n(column {name!r}, row {row})", name) from error
+    raise _NotNumeric(f"{text}\n(column {name!r}, row {row})", name) from error
 
 
 def _not_infinite(values: np.ndarray) -> np.ndarray:
