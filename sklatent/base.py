@@ -236,7 +236,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         """Start from nothing: validate the rows and fit the front to them."""
         self._forget()
         table, rows = self._open(X)
-        self.table_ = table._fit_rows(rows, common_scale=not self.standardize)
+        self.table_ = table.fit_rows(rows, common_scale=not self.standardize)
         return rows
 
     def _open(self, X: Any) -> tuple[TabularEncoder, AnyRows]:
@@ -247,7 +247,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
     def _read(self, X: Any, min_rows: int = 1) -> AnyRows:
         """Validate rows of the table that ``fit`` saw."""
         if self.table_.mode_ == "quantile":
-            return self.table_._check_rows(X, reset=False, estimator=self, min_rows=min_rows)
+            return self.table_.read(X, estimator=self, min_rows=min_rows)
         return check_rows(self, X, reset=False, min_rows=min_rows)
 
     def _module_of(self, table: TabularEncoder) -> type:
@@ -281,7 +281,7 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
 
     def _source(self, rows: AnyRows, device: Any) -> RowSource:
         def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
-            return self.table_._encode(rows.take(index))
+            return self.table_.table.encode(rows.take(index))
 
         return row_source(encode, len(rows), self.table_.n_encoded_, device)
 
@@ -360,10 +360,10 @@ class BaseLatentModel(CallbackSupportMixin, BaseEstimator):
         """Call a method of the module on rows, in their dtype."""
         if len(rows) == 1:
             # one row is all overhead: no slicing
-            return self.net_.run(verb, 1, lambda _: self.table_._encode(rows), rows.dtype)
+            return self.net_.run(verb, 1, lambda _: self.table_.table.encode(rows), rows.dtype)
 
         def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
-            return self.table_._encode(rows.take(index))
+            return self.table_.table.encode(rows.take(index))
 
         return self.net_.run(verb, len(rows), encode, rows.dtype)
 
@@ -457,7 +457,7 @@ class DecoderMixin:
         check_is_fitted(self)
         codes = check_codes(self, Z, self.get_feature_names_out())
         decoded = self._run_on_codes("decode", self._turn_back(codes))
-        return with_index_of(self.table_._decode(decoded), Z)
+        return with_index_of(self.table_.table.decode(decoded), Z)
 
 
 class SamplerMixin:
@@ -494,7 +494,7 @@ class SamplerMixin:
             for start in range(0, n_samples, DRAW_ROWS)
         ]
         values = np.concatenate(parts).astype(self.table_.dtype_, copy=False)
-        return self.table_._build(values)
+        return self.table_.table.build(values)
 
 
 class DensityMixin:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import inspect
+import pickle
 import re
 import sys
 from collections.abc import Iterator
@@ -66,6 +68,29 @@ def test_example_model_docstring(example: ModuleType) -> None:
 def test_examples_of_the_user_guide(page: Path) -> None:
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     assert doctest.testfile(str(page), module_relative=False, optionflags=flags).failed == 0
+
+
+@pytest.mark.parametrize("name", sklatent.__all__)
+def test_examples_of_public_classes(name: str) -> None:
+    # pytest collects those of objects that name the module they are defined in, which classes
+    # that name the package do not
+    finder, cls = doctest.DocTestFinder(exclude_empty=True), getattr(sklatent, name)
+    found = [test for test in finder.find(cls, name, module=False, globs={}) if test.examples]
+    assert name in [test.name for test in found]
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for test in found:
+        assert runner.run(test).failed == 0
+
+
+@pytest.mark.parametrize("name", ["LatentAnomalyDetector", "LatentClusterer", "TabularEncoder"])
+def test_public_classes_go_by_their_public_names(name: str) -> None:
+    cls = getattr(sklatent, name)
+    assert cls.__module__ == "sklatent"
+    assert f"csklatent\n{name}\n".encode() in pickle.dumps(cls, protocol=0)
+    assert pickle.loads(pickle.dumps(cls)) is cls
+    # methods are still where they are written
+    assert inspect.getsource(cls.fit).lstrip().startswith("@_fit_context")
+    assert "sklatent." in cls.fit.__module__
 
 
 def test_readme_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 # Raised when a saved state changes so that older releases could not read it.
-FORMAT = 1
+FORMAT = 2
 
 
 def _version() -> str:

@@ -116,9 +116,7 @@ def hidden_cell_score(
 def _usual(table: TabularEncoder, matrix: _Float) -> _Float:
     """Mean of each number, most frequent code of each category."""
     usual = np.zeros(matrix.shape[1])
-    numbers = np.ones(matrix.shape[1], dtype=bool)
-    if table.mode_ == "quantile":
-        numbers = np.array([block[0] == "number" for block in table.blocks_])
+    numbers = table.table.numbers
     for j, column in enumerate(matrix.T):
         cells = column[~np.isnan(column)]
         if len(cells):

@@ -19,8 +19,6 @@ _KINDS = ("cell", "cells", "jitter")
 _REPLACED = 0.3
 # Standard deviation of the kind "jitter": half an interquartile range of each number.
 _JITTER = 0.5
-# Range between the quartiles of a normal score.
-_NORMAL_RANGE = 1.349
 
 
 @validate_params(
@@ -81,7 +79,7 @@ def make_pseudo_anomalies(
     others = (np.arange(n)[:, None] + rng.randint(1, n, size=matrix.shape)) % n
     spoiled = np.where(changed, np.take_along_axis(matrix, others, axis=0), matrix)
     if kind == "jitter":
-        noise = _JITTER * rng.standard_normal(matrix.shape) * _ranges(table, matrix)
+        noise = _JITTER * rng.standard_normal(matrix.shape) * table.table.ranges(matrix)
         # cells that are categories have no range, and keep what was taken from another row
         spoiled = np.where(noise != 0, matrix + noise, spoiled)
     return table.inverse_transform(matrix), table.inverse_transform(spoiled)
@@ -91,14 +89,6 @@ def _places(rng: np.random.RandomState, shape: tuple[int, int], kind: str) -> ND
     order = np.argsort(rng.uniform(size=shape), axis=1)
     count = 1 if kind == "cell" else max(1, round(_REPLACED * shape[1]))
     return np.asarray(order < count)
-
-
-def _ranges(table: TabularEncoder, matrix: Matrix) -> Matrix:
-    """Interquartile range of each number; 0 for categories."""
-    if table.mode_ == "affine":
-        low, high = np.nanquantile(matrix, [0.25, 0.75], axis=0)
-        return np.asarray(high - low)
-    return np.array([_NORMAL_RANGE * (block[0] == "number") for block in table.blocks_])
 
 
 @validate_params(

@@ -15,7 +15,7 @@ from sklatent.models._rotation import CONSTRAINTS as ROTATIONS
 from sklatent.models._rotation import NOISE_MARGIN, RotationMixin
 from sklatent.models._skip_autoencoder import SkipAutoencoder, autoencoder_spec
 from sklatent.models._tabular_autoencoder import TabularAutoencoder, tabular_autoencoder_spec
-from sklatent.tabular import MixedRows, Rows, TabularEncoder
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, plain_blocks
 
 # Share of the codes that an ordered model does not cut in training.
 ORDERED_SHARE = 0.5
@@ -246,7 +246,7 @@ class AutoencoderTransformer(
                 )
             return tabular_autoencoder_spec(
                 rows,
-                self.table_.blocks_,
+                plain_blocks(self.table_.blocks_),
                 n_components,
                 hidden_layer_sizes=tuple(self.hidden_layer_sizes),
                 activation=self.activation,
@@ -310,7 +310,7 @@ class AutoencoderTransformer(
         squared = total = 0.0
         for start in range(0, len(rows), 8192):
             part = rows.take(slice(start, start + 8192))
-            x = self.table_._encode(part).astype(np.float64, copy=False)
+            x = self.table_.table.encode(part).astype(np.float64, copy=False)
             x_hat = self._run_on_codes("decode", self._run("encode", part))
             squared += float(((x - x_hat)[:, varying] ** 2).sum(dtype=np.float64))
             total += float((x[:, varying] ** 2).sum(dtype=np.float64))

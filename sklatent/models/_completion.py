@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklatent._utils.validation import check_n_samples
 from sklatent.models._completer import MAX_NUMBERS, N_PARTICLES, SHARED_PARTICLES, Completer
-from sklatent.tabular import MixedRows, fill_missing, limits_of, obeying, with_index_of
+from sklatent.tabular import MixedRows, with_index_of
 
 
 class CompletionMixin:
@@ -58,7 +58,7 @@ class CompletionMixin:
             return super().sample(n_samples, random_state=random_state)  # type: ignore[misc]
         check_n_samples(n_samples)
         self._check_mixed("conditions")
-        limits = limits_of(self.table_._fitted, self.table_._names(), conditions)
+        limits = self.table_.table.limits(conditions)
         fixed = {at: limit for at, limit in limits.items() if isinstance(limit, float)}
         x = np.zeros((1, self.table_.n_encoded_), np.float32)
         x[:, self.table_.varying_] = np.nan
@@ -71,8 +71,7 @@ class CompletionMixin:
         drawn = drawn.astype(np.float64)
         for at, code in fixed.items():
             drawn[:, at] = code
-        columns = obeying(self.table_._fitted, self.table_._names(), conditions, drawn)
-        return self.table_._build_cells(columns, np.dtype(self.table_.dtype_))
+        return self.table_.table.obeying(conditions, drawn)
 
     def impute(
         self: Any,
@@ -132,9 +131,7 @@ class CompletionMixin:
         return [self._filled(X, rows, [one]) for one in completions]
 
     def _filled(self: Any, X: Any, rows: MixedRows, completions: list[NDArray[Any]]) -> Any:
-        table = self.table_
-        cells = fill_missing(table._fitted, rows.columns, table._names(), completions)
-        return with_index_of(table._build_cells(cells, rows.dtype), X)
+        return with_index_of(self.table_.table.filled(rows, completions), X)
 
     def _imputed(
         self: Any, X: Any, n_draws: int, random_state: Any, *, same_noise: bool
@@ -142,7 +139,7 @@ class CompletionMixin:
         check_is_fitted(self)
         self._check_mixed("imputation")
         rows = self._read(X)
-        x = self.table_._encode(rows).astype(np.float64)
+        x = self.table_.table.encode(rows).astype(np.float64)
         unknown = np.flatnonzero(np.isnan(x[:, self.table_.varying_]).any(1))
         completions = [x.copy() for _ in range(n_draws)]
         if len(unknown):

@@ -47,13 +47,13 @@ class MixedTablesMixin:
             mode=self.mode,
             categorical_features=self.categorical_features,
         )
-        rows = table._check_rows(X, reset=True, estimator=self, min_rows=2)
+        rows = table.read(X, estimator=self, reset=True, min_rows=2)
         if isinstance(rows, MixedRows) or not rows.has_missing():
             return table, rows
         if self.mode == "affine":
             check_rows(self, X, reset=True)  # says which cell
         table.set_params(mode="quantile")
-        return table, table._check_rows(X, reset=True, estimator=self, min_rows=2)
+        return table, table.read(X, estimator=self, reset=True, min_rows=2)
 
     def _choose_n_components(
         self: Any, rows: RowSource, run: Callable[..., FitOutcome], seed: int

@@ -205,7 +205,7 @@ class NeighborEmbedding(EncoderMixin, DecoderMixin, BaseLatentModel):
         sample = rows.take(graph_rows(len(rows)))
 
         def encode(index: NDArray[np.intp] | slice) -> NDArray[np.floating]:
-            return self.table_._encode(sample.take(index))
+            return self.table_.table.encode(sample.take(index))
 
         whole = encode(slice(0, len(sample)))
         if len(sample) > 1:
@@ -248,7 +248,7 @@ class NeighborEmbedding(EncoderMixin, DecoderMixin, BaseLatentModel):
         squared = total = 0.0
         for start in range(0, len(rows), CHUNK_ROWS):
             part = rows.take(slice(start, start + CHUNK_ROWS))
-            x = self.table_._encode(part).astype(np.float64, copy=False)
+            x = self.table_.table.encode(part).astype(np.float64, copy=False)
             x_hat = self._run_on_codes("decode", self._run("encode", part))
             varying = self.table_.varying_
             squared += float(((x - x_hat)[:, varying] ** 2).sum(dtype=np.float64))

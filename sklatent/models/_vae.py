@@ -25,7 +25,7 @@ from sklatent.models._rotation import NOISE_MARGIN, RotationMixin, kl_from_all
 from sklatent.models._skip_vae import N_KNOTS, SkipVAE, skip_vae_spec
 from sklatent.models._tabular_vae import TabularVAE, tabular_spec
 from sklatent.nn import gaussian_kl
-from sklatent.tabular import MixedRows, Rows, TabularEncoder
+from sklatent.tabular import MixedRows, Rows, TabularEncoder, plain_blocks
 
 MAX_ROWS_MARGINALS = 100_000
 # Rows drawn to compare the model's marginals with those of the table; fewer in wide tables.
@@ -332,7 +332,7 @@ class VAETransformer(
         if self._mixed:
             return tabular_spec(
                 rows,
-                self.table_.blocks_,
+                plain_blocks(self.table_.blocks_),
                 self.table_.ties_,
                 n_components,
                 hidden_layer_sizes=sizes,
@@ -480,7 +480,7 @@ class VAETransformer(
         if isinstance(rows, MixedRows):
             module: Any = self.net_.module_
             columns[:, list(module.columns.places)] = cells
-            columns += self.table_._log_slope(rows)
+            columns += self.table_.table.log_slope(rows)
             return columns
         columns[:] = cells - np.log(self.table_.scale_)
         columns[:, ~self.table_.varying_] = 0.0
@@ -496,14 +496,14 @@ class VAETransformer(
         # a row so far out that its squares overflow has no density
         log_density: NDArray[Any] = np.where(np.isnan(bound), -np.inf, bound)
         if isinstance(rows, MixedRows):
-            log_density += self.table_._log_slope(rows).sum(1)
+            log_density += self.table_.table.log_slope(rows).sum(1)
         else:
             log_density += self.table_.log_abs_det_
         return log_density
 
     def _draw_uncalibrated(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         decoded = self._run_on_codes("decode_whitened", draw_codes(self.prior_, n, rng))
-        return self.table_._values(add_residual_noise(decoded, self._noise, rng))
+        return self.table_.table.values(add_residual_noise(decoded, self._noise, rng))
 
     def _draw_rows(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         if self._mixed:

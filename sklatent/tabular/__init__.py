@@ -1,22 +1,35 @@
 """Layer 1: rows of a table to a float matrix and back."""
 
+from sklatent.tabular._affine import AffineTable
+from sklatent.tabular._blocks import Block, as_blocks, plain_blocks
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
-from sklatent.tabular._frames import FrameSchema, with_index_of
-from sklatent.tabular._known import fill_missing, limits_of, obeying
+from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
+from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
 from sklatent.tabular._like import rows_like
+from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
+from sklatent.tabular._table import AnyRows, Table
 
 __all__ = [
+    "AffineTable",
+    "AnyRows",
+    "Block",
     "Cells",
     "FrameSchema",
+    "Limit",
     "MixedRows",
+    "QuantileTable",
     "Rows",
+    "Table",
     "TabularEncoder",
+    "as_blocks",
     "check_rows",
     "fill_missing",
+    "is_frame",
     "limits_of",
     "obeying",
+    "plain_blocks",
     "rows_like",
     "with_index_of",
 ]

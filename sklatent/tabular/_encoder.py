@@ -7,25 +7,34 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
-from sklatent.tabular._cells import Cells
-from sklatent.tabular._codecs import Column, tie_table
-from sklatent.tabular._columns import (
-    Moments,
-    affine_decode,
-    affine_encode,
-    column_moments,
-    near_constant,
-    observed_moments,
-)
-from sklatent.tabular._frames import FrameSchema, build_frame, frame_schema, is_frame
-from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
-from sklatent.tabular._native import build_array, build_columns, number_cells
+from sklatent.tabular._affine import AffineTable
+from sklatent.tabular._blocks import Block
+from sklatent.tabular._frames import frame_schema, is_frame
+from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
+from sklatent.tabular._saved import split_flat, table_of_state
+from sklatent.tabular._table import Table, Ties
+
+# What the attributes of a fitted encoder tell of its table.
+_DERIVED = (
+    "mode_",
+    "center_",
+    "scale_",
+    "constant_",
+    "varying_",
+    "n_encoded_",
+    "unit_",
+    "dtype_",
+    "blocks_",
+    "ties_",
+    "log_abs_det_",
+)
 
 
 class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -90,9 +99,10 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     dtype_ : {"float64", "float32"}
         Precision of the rows seen in ``fit``.
     blocks_ : tuple of (str, int, int, int, bool)
-        For each block of the matrix its kind, first and one past the last column, number of
-        levels, and whether cells were missing in ``fit``. One block "numeric" in affine mode, else
-        one block "number", "category" or "constant" per column.
+        For each block of the matrix its ``kind``, ``start`` and ``stop`` (one past the last
+        column), ``n_levels``, and ``may_miss``: whether cells were missing in ``fit``; named
+        tuples. One block "numeric" in affine mode, else one block "number", "category" or
+        "constant" per column.
     ties_ : tuple of {ndarray of shape (n_ties, 3), None}
         For each column of kind "number" the values that were seen more than once: score, lower
         and upper end of the interval of training probability, sorted. None for other columns.
@@ -195,7 +205,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a cell or a column is of a kind that has no encoding.
         """
         with restored_on_error(self):
-            return self._fit_rows(self._check_rows(X, reset=True))
+            return self.fit_rows(self.read(X, reset=True))
 
     def transform(self, X: Any) -> np.ndarray:
         """Encode rows.
@@ -217,7 +227,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             where ``fit`` saw numbers, or a level is unknown.
         """
         check_is_fitted(self)
-        return self._encode(self._check_rows(X, reset=False))
+        return self.table.encode(self.read(X))
 
     def inverse_transform(self, X: Any) -> Any:
         """Decode a matrix.
@@ -262,182 +272,204 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     "The feature names should match those of get_feature_names_out, "
                     "in the same order."
                 )
-        return self._decode(matrix)
+        return self.table.decode(matrix)
 
-    def _check_rows(
-        self, X: Any, *, reset: bool, estimator: Any = None, min_rows: int = 1
+    # -- for models that hold an encoder -------------------------------------------------------
+
+    def read(
+        self,
+        X: Any,
+        *,
+        estimator: Any = None,
+        reset: bool = False,
+        min_rows: int = 1,
+        allow_missing: bool = True,
+        mixed: Literal[False] | None = None,
     ) -> Rows | MixedRows:
-        """Validate rows as ``mode`` asks, or once fitted as ``mode_`` needs them.
+        """Validate rows, for :meth:`fit_rows` or for ``table.encode``.
 
-        ``estimator`` is whose columns and name count: the model that holds this encoder.
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Rows.
+        estimator : estimator instance or None, default=None
+            Whose columns and name count: the model that holds this encoder. None is the encoder.
+        reset : bool, default=False
+            Whether these are the rows of ``fit``, whose columns are then remembered. Otherwise
+            they must have the columns and the kind of the fitted table.
+        min_rows : int, default=1
+            Least number of rows.
+        allow_missing : bool, default=True
+            Whether cells may be missing in a table of numbers alone. In others they always may.
+        mixed : False or None, default=None
+            False takes numbers and booleans only, whatever ``mode`` says. None takes what
+            ``mode`` asks for, or once fitted ``mode_``.
+
+        Returns
+        -------
+        rows : Rows or MixedRows
+            Validated rows, not yet encoded.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit` and :meth:`transform`.
         """
-        mode = self.mode if reset else self.mode_
-        mixed: bool | Literal["auto"] = mode == "quantile"
-        if mode == "auto":
-            mixed = True if _names_any(self.categorical_features) else "auto"
+        holder = self if estimator is None else estimator
+        if mixed is False:
+            return check_rows(
+                holder,
+                X,
+                reset=reset,
+                min_rows=min_rows,
+                allow_missing=allow_missing,
+                advise=True,
+            )
+        if not reset:
+            return self.table.read(
+                X, estimator=holder, min_rows=min_rows, allow_missing=allow_missing
+            )
+        wanted: bool | Literal["auto"] = self.mode == "quantile"
+        if self.mode == "auto":
+            wanted = True if _names_any(self.categorical_features) else "auto"
         return check_rows(
-            self if estimator is None else estimator,
-            X,
-            reset=reset,
-            min_rows=min_rows,
-            mixed=mixed,
-            allow_missing=True,
+            holder, X, reset=True, min_rows=min_rows, mixed=wanted, allow_missing=allow_missing
         )
 
-    def _fit_rows(self, rows: Rows | MixedRows, *, common_scale: bool = False) -> Self:
+    def open(
+        self,
+        X: Any,
+        *,
+        estimator: Any,
+        min_rows: int = 2,
+        missing: Literal["quantile", "refuse"] = "quantile",
+    ) -> Rows | MixedRows:
+        """Validate the rows of ``fit`` for a model that completes rows in quantile mode only.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Training rows.
+        estimator : estimator instance
+            The model, whose columns and name count.
+        min_rows : int, default=2
+            Least number of rows.
+        missing : {"quantile", "refuse"}, default="quantile"
+            What becomes of numbers some of which are missing: they are read again, and ``mode``
+            set to "quantile", unless it is "affine"; or they are refused.
+
+        Returns
+        -------
+        rows : Rows or MixedRows
+            For :meth:`fit_rows`. Rows of numbers alone have no missing cells.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and with the place of the first missing cell where these are
+            refused.
+        """
+        rows = self.read(X, estimator=estimator, reset=True, min_rows=min_rows)
+        if isinstance(rows, MixedRows) or not rows.has_missing():
+            return rows
+        if missing == "refuse" or self.mode == "affine":
+            check_rows(estimator, X, reset=True)  # says which cell
+        self.set_params(mode="quantile")
+        return self.read(X, estimator=estimator, reset=True, min_rows=min_rows)
+
+    def fit_rows(self, rows: Rows | MixedRows, *, common_scale: bool = False) -> Self:
         """Learn from rows that are validated already.
 
-        With ``common_scale`` columns that are not standardized are divided by one number: their
-        proportions stay, and a model sees numbers of about one whatever the units of X.
+        Parameters
+        ----------
+        rows : Rows or MixedRows
+            What :meth:`read` or :meth:`open` gave.
+        common_scale : bool, default=False
+            Whether columns that are not standardized are divided by one number: their proportions
+            stay, and a model sees numbers of about one whatever the units of X.
+
+        Returns
+        -------
+        self : TabularEncoder
+            The fitted encoder.
         """
+        table: Table
         if isinstance(rows, MixedRows):
-            return self._fit_quantile(rows)
-        if _names_any(self.categorical_features):
+            table = QuantileTable.fit(
+                rows,
+                _mask(self.categorical_features, rows.names),
+                n_quantiles=self.n_quantiles,
+                max_levels=self.max_levels,
+                handle_unknown=self.handle_unknown,
+            )
+        elif _names_any(self.categorical_features):
             raise ValueError(
                 "mode='affine' takes every column as a number: leave out categorical_features, "
                 "or set mode='quantile'."
             )
-        moments = column_moments(rows.values)
-        has_missing = False
-        if not np.isfinite(moments.var).all():
-            has_missing = bool(np.isnan(rows.values).any())
-            if has_missing:
-                moments = observed_moments(rows.values)
-            _check_moments(moments, rows)
+        else:
+            table = AffineTable.fit(rows, standardize=self.standardize, common_scale=common_scale)
         self._remember(rows)
-        self.mode_ = "affine"
-        self.constant_ = near_constant(moments.mean, moments.var, len(rows))
-        self.center_ = moments.mean
-        self.scale_ = np.ones_like(moments.var)
-        if self.standardize:
-            self.scale_[~self.constant_] = np.sqrt(moments.var[~self.constant_])
-        self.unit_ = 1.0
-        if common_scale and not self.constant_.all():
-            self.unit_ = float(np.sqrt(moments.var[~self.constant_].mean()))
-            self.scale_[~self.constant_] = self.unit_
-        self._same = moments.same
-        self.blocks_: tuple[tuple[str, int, int, int, bool], ...]
-        self.ties_: tuple[np.ndarray | None, ...]
-        self.blocks_ = (("numeric", 0, self.n_features_in_, 0, has_missing),)
-        self.ties_ = (None,) * self.n_features_in_
-        return self._derive()
-
-    def _fit_quantile(self, rows: MixedRows) -> Self:
-        """Learn from the cells of each column."""
-        forced = _mask(self.categorical_features, rows.names)
-        fitted = fit_columns(
-            rows.columns, forced, n_quantiles=self.n_quantiles, max_levels=self.max_levels
-        )
-        self._remember(rows)
-        self.mode_ = "quantile"
-        self._fitted: list[Column] = fitted
-        self.blocks_ = blocks(fitted)
-        self.ties_ = tuple(map(tie_table, fitted))
-        self.constant_ = np.array([column["kind"] == "constant" for column in fitted])
-        self.center_ = np.zeros(len(fitted))
-        self.scale_ = np.ones(len(fitted))
-        self.unit_ = 1.0
-        self._same = np.zeros(len(fitted), dtype=bool)
-        return self._derive()
-
-    def _derive(self) -> Self:
-        """Set what follows from scales and constant columns."""
-        self.varying_ = ~self.constant_
-        self.n_encoded_ = self.n_features_in_
-        self.log_abs_det_ = float(-np.log(self.scale_).sum())
+        self._adopt(table)
         return self
 
+    @property
+    def table(self) -> Table:
+        """What is fitted, behind one interface for both modes."""
+        try:
+            table = self._table
+        except AttributeError:
+            raise NotFittedError(
+                f"This {type(self).__name__} is not fitted yet: call fit first."
+            ) from None
+        return table.handling(self.handle_unknown)
+
+    def _adopt(self, table: Table) -> None:
+        """Keep a fitted table, and tell of it in the attributes that end in an underscore."""
+        self._table = table
+        self.mode_ = table.kind
+        self.center_, self.scale_ = table.center, table.scale
+        self.constant_, self.varying_ = table.constant, table.varying
+        self.n_encoded_ = table.n_encoded
+        self.unit_ = table.unit
+        self.dtype_ = table.dtype.name
+        self.blocks_: tuple[Block, ...] = table.blocks
+        self.ties_: Ties = table.ties
+        self.log_abs_det_ = float(-np.log(self.scale_).sum())
+
     def _remember(self, rows: Rows | MixedRows) -> None:
-        """Keep what the way back needs to know, as numbers, strings and lists alone."""
+        """Keep the names of the columns as scikit-learn does."""
         schema = rows.schema
-        self.dtype_ = rows.dtype.name
         self.n_features_in_ = rows.shape[1]
-        self._frame: dict[str, Any] | None = None
         self._columns_in: list[Any] | None = None
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         if schema is None:
             return
-        self._frame = {
-            "backend": schema.backend,
-            "names": schema.names,
-            "dtypes": schema.dtypes,
-            "kinds": schema.kinds,
-        }
         if schema.has_string_names:
             self.feature_names_in_ = np.asarray(schema.names, dtype=object)
         else:
             self._columns_in = schema.names
 
-    def _encode(self, rows: Rows | MixedRows) -> np.ndarray:
-        """Encode rows that are validated already into a new C-contiguous array."""
-        if isinstance(rows, MixedRows):
-            return encode_columns(
-                self._fitted,
-                rows.columns,
-                names=self._names(),
-                handle_unknown=self.handle_unknown,
-                dtype=rows.dtype,
-            )
-        return affine_encode(rows.values, self.center_, self.scale_)
-
-    def _decode(self, matrix: np.ndarray) -> Any:
-        """Decode a matrix in float32 or float64 into the kind of table that ``fit`` saw."""
-        return self._build(self._values(matrix))
-
-    def _values(self, matrix: np.ndarray) -> np.ndarray:
-        """Decode a matrix as far as that gives numbers of shape (n_samples, n_features_in_).
-
-        In affine mode these are in the units of X, in quantile mode they are the matrix itself:
-        ``_build`` does the rest.
-        """
-        if self.mode_ == "quantile":
-            return matrix
-        values = affine_decode(matrix, self.center_, self.scale_)
-        if self._same.any():
-            values[:, self._same] = np.where(
-                np.isnan(values[:, self._same]), np.nan, self.center_[self._same]
-            )
-        return values
-
-    def _build(self, values: np.ndarray) -> Any:
-        """Put what ``_values`` gave into the container that ``fit`` saw."""
-        if self.mode_ == "quantile":
-            return self._build_cells(decode_columns(self._fitted, values), values.dtype)
-        if self._frame is None:
-            return values
-        schema = FrameSchema(**self._frame)
-        if np.isnan(values).any():
-            return build_columns(number_cells(values, schema), schema.names, schema.backend)
-        return build_frame(values, schema)
-
-    def _build_cells(self, columns: list[Cells], dtype: np.dtype[Any] | None = None) -> Any:
-        """Put the cells of each column into the container that ``fit`` saw."""
-        if self._frame is None:
-            return build_array(columns, np.dtype("float64") if dtype is None else dtype)
-        return build_columns(columns, self._frame["names"], self._frame["backend"])
-
-    def _log_slope(self, rows: MixedRows) -> np.ndarray:
-        """Give log d score / d value per number cell, the log mass of ties, and 0 elsewhere."""
-        return slopes(self._fitted, rows.columns, self._names())
-
-    def _names(self) -> list[Any]:
-        return [*range(self.n_features_in_)] if self._frame is None else self._frame["names"]
-
     def __getstate__(self) -> dict[str, Any]:
-        """Give the state, stamped with the version of this library."""
-        return stamp(dict(super().__getstate__()))
+        """Give the state in plain values, stamped with the version of this library."""
+        state = {k: v for k, v in dict(super().__getstate__()).items() if k not in _DERIVED}
+        if "_table" in state:
+            state["_table"] = state["_table"].to_state()
+        return stamp(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved encoder."""
         state = check_state(type(self).__name__, state)
         if "mode" not in state:  # saved before there was more than one mode
             state.update({**TabularEncoder().get_params(), "standardize": state["standardize"]})
-            if "blocks_" in state:
-                width = state["n_features_in_"]
-                blocks_ = (("numeric", 0, width, 0, False),)
-                state.update(mode_="affine", blocks_=blocks_, ties_=(None,) * width)
+        if "_table" in state:
+            table: Table | None = table_of_state(state.pop("_table"))
+        else:
+            state, table = split_flat(state, _DERIVED)
         super().__setstate__(state)
+        if table is not None:
+            self._adopt(table)
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that float32 in gives float32 out, and that cells may be missing."""
@@ -445,6 +477,10 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = True
         return tags
+
+
+# shown, saved and looked up under its public name
+TabularEncoder.__module__ = "sklatent"
 
 
 def _names_any(categorical_features: Any) -> bool:
@@ -482,15 +518,3 @@ def _mask(categorical_features: Any, names: list[Any]) -> np.ndarray:
             f"categorical_features has items {unknown!r} which are not columns of X: {names!r}"
         )
     return np.isin(np.array(names, dtype=object), wanted.astype(object))
-
-
-def _check_moments(moments: Moments, rows: Rows) -> None:
-    """Refuse columns whose squares overflow."""
-    if np.isfinite(moments.var).all():
-        return
-    column = int(np.argmin(np.isfinite(moments.var)))
-    name = column if rows.schema is None else rows.schema.names[column]
-    raise ValueError(
-        "Input X contains values whose squares are too large for dtype('float64'). "
-        f"(column {name!r})"
-    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklatent.tabular._blocks import Block
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import (
     Column,
@@ -191,8 +192,8 @@ def _in_unit(cells: Cells, unit: str) -> Cells:
     return Cells(cells.family, times.astype(np.int64), cells.missing, unit=unit)
 
 
-def blocks(fitted: list[Column]) -> tuple[tuple[str, int, int, int, bool], ...]:
-    """Describe the columns of the matrix in plain tuples.
+def blocks(fitted: list[Column]) -> tuple[Block, ...]:
+    """Describe the columns of the matrix.
 
     Parameters
     ----------
@@ -201,11 +202,11 @@ def blocks(fitted: list[Column]) -> tuple[tuple[str, int, int, int, bool], ...]:
 
     Returns
     -------
-    blocks : tuple of (str, int, int, int, bool)
-        Kind, first and one past the last column, number of levels, whether cells were missing.
+    blocks : tuple of Block
+        One for each column.
     """
     return tuple(
-        (
+        Block(
             column["kind"],
             j,
             j + 1,

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 
 import narwhals as nw
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from sklatent.tabular._cells import Cells, read_array, read_frame
@@ -17,6 +18,14 @@ from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
 
 _FLOATS = [np.float64, np.float32]
 _NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
+
+
+class _NotNumeric(Exception):
+    """Rows hold more than numbers and booleans: a message and, if known, the name of the column."""
+
+
+class Reconstruction(BaseEstimator):
+    """Whose columns and name count for rows that no estimator of the caller has seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +80,10 @@ class Rows:
         """
         return Rows(self.values[index], self.schema)
 
+    def numbers(self) -> np.ndarray | None:
+        """Give the cells as one array of numbers, never to be written to."""
+        return self.values
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedRows:
@@ -119,6 +132,10 @@ class MixedRows:
         """
         return MixedRows(tuple(c.take(index) for c in self.columns), self.schema, self.dtype)
 
+    def numbers(self) -> np.ndarray | None:
+        """Give None: not all cells are numbers."""
+        return None
+
 
 @overload
 def check_rows(
@@ -129,6 +146,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: Literal[False] = False,
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows: ...
 
 
@@ -141,6 +159,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: bool | Literal["auto"],
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows | MixedRows: ...
 
 
@@ -152,6 +171,7 @@ def check_rows(
     min_rows: int = 1,
     mixed: bool | Literal["auto"] = False,
     allow_missing: bool = False,
+    advise: bool = False,
 ) -> Rows | MixedRows:
     """Validate a table with scikit-learn's checks and words.
 
@@ -171,6 +191,9 @@ def check_rows(
         MixedRows. "auto" gives Rows if X holds nothing but numbers and booleans.
     allow_missing : bool, default=False
         Whether cells may be missing. With ``mixed=True`` they always may.
+    advise : bool, default=False
+        Whether messages about cells that are no numbers say which models take them: for those
+        that never do.
 
     Returns
     -------
@@ -191,7 +214,11 @@ def check_rows(
     if mixed is True or (mixed == "auto" and _has_words(X, schema)):
         rows = _mixed_rows(estimator, X, schema, reset=reset)
     else:
-        rows = _numeric_rows(estimator, X, schema, reset=reset, allow_missing=allow_missing)
+        try:
+            rows = _numeric_rows(estimator, X, schema, reset=reset, allow_missing=allow_missing)
+        except _NotNumeric as error:
+            advice = _advice(estimator, error.args[1:]) if advise else ""
+            raise ValueError(f"{error.args[0]}{advice}") from error.__cause__
     if len(rows) < min_rows:
         raise ValueError(
             f"Found array with n_samples={len(rows)} while a minimum of {min_rows} is required "
@@ -207,7 +234,8 @@ def _numeric_rows(
     dtype = _FLOATS if schema is None else schema.float_dtype
     finite: bool | str = "allow-nan" if allow_missing else True
     if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
-        raise ValueError(f"Input X has dtype {X.dtype}, which is not numeric: encode it first.")
+        message = f"Input X has dtype {X.dtype}, which is not numeric: encode it first."
+        raise _NotNumeric(message)
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
@@ -218,6 +246,16 @@ def _numeric_rows(
     _check_kinds(schema)
     _check_other_names(estimator, schema, reset=reset)
     return Rows(values, schema)
+
+
+def _advice(estimator: Any, column: tuple[Any, ...]) -> str:
+    """Say what to do with a table of more than numbers."""
+    what = f"column {column[0]!r} holds" if column else "these are"
+    return (
+        f"\n{type(estimator).__name__} takes tables of numbers and booleans only; {what} something "
+        "else. AutoencoderTransformer and VAETransformer take mixed tables; or encode the table "
+        "with TabularEncoder first."
+    )
 
 
 def _mixed_rows(estimator: Any, X: Any, schema: FrameSchema | None, *, reset: bool) -> MixedRows:
@@ -285,9 +323,10 @@ def _check_kinds(schema: FrameSchema | None) -> None:
     if schema is None or "" not in schema.kinds:
         return
     column = schema.kinds.index("")
-    raise ValueError(
+    raise _NotNumeric(
         f"Input X has a column of dtype {schema.dtypes[column]}, which is not numeric: "
-        f"encode or drop it first. (column {schema.names[column]!r})"
+        f"encode or drop it first. (column {schema.names[column]!r})",
+        schema.names[column],
     )
 
 
@@ -344,7 +383,7 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
         raise TypeError(
             f"argument must be a string or a number (column {name!r}, row {row}: got {kind})"
         ) from error
-    raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
+    raise _NotNumeric(f"{text}\n(column {name!r}, row {row})", name) from error
 
 
 def _not_infinite(values: np.ndarray) -> np.ndarray:

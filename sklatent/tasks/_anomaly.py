@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._utils._params import (
@@ -21,11 +21,10 @@ from sklatent._utils._params import (
     validate_parameter_constraints,
 )
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
-from sklatent._utils.seeding import seeded
-from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
-from sklatent.tabular._frames import is_frame
+from sklatent.tabular import AnyRows, TabularEncoder, check_rows
 from sklatent.tasks._anomaly_score import Space, Term, fit_term
 from sklatent.tasks._distance_view import FARTHEST, DistanceView
+from sklatent.tasks._held import HeldTransformer
 
 Matrix = NDArray[np.float64]
 
@@ -230,37 +229,31 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         table = TabularEncoder(
             categorical_features=self.categorical_features, handle_unknown="missing"
         )
-        rows = self._check(table, X, reset=True)
-        self.table_ = table._fit_rows(rows)
-        self._view = DistanceView.fit(self.table_, rows)
+        if self._allows_missing():
+            rows = table.read(X, estimator=self, reset=True, min_rows=2)
+        else:
+            rows = check_rows(self, X, reset=True, min_rows=2)
+        self.table_ = table.fit_rows(rows)
+        self._view = DistanceView.fit(self.table_.table, rows)
         random = check_random_state(self.random_state)
         self._fit_estimator(X, rows, int(random.randint(2**31 - 1)))
         chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])
         some = rows.take(chosen)
-        parts = list(self._chunks(self._given(X, chosen, rows), some))
+        held = self._held
+        parts = list(self._chunks(X if held is None else held.given(X, rows, chosen), some))
         matrix, rebuilt = (np.concatenate(part) for part in zip(*parts, strict=True))
         self._terms = self._fit_terms(matrix, rebuilt, random, many=len(rows) > MANY_ROWS)
         self._training_scores = np.sort(self._joint(matrix, rebuilt))
         self._set_offset()
 
-    def _check(self, table: TabularEncoder, X: Any, *, reset: bool) -> Rows | MixedRows:
-        """Validate rows as far as the latent model takes them."""
-        if self._allows_missing():
-            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
-        return check_rows(self, X, reset=reset, min_rows=1 + reset)
-
     def _allows_missing(self) -> bool:
         return self.estimator is None or bool(get_tags(self.estimator).input_tags.allow_nan)
 
-    def _fit_estimator(self, X: Any, rows: Rows | MixedRows, seed: int) -> None:
+    def _fit_estimator(self, X: Any, rows: AnyRows, seed: int) -> None:
         self._on_matrix, self._by_name = self.estimator is None, False
         if self.estimator is not None:
-            # one that was fitted to a frame is asked with frames
-            self._by_name = hasattr(self.estimator, "feature_names_in_")
-            given = self._given(X, None, rows)
-            # PCA divides 0 by 0 where all rows are equal
-            with np.errstate(divide="ignore", invalid="ignore"):
-                self.estimator_ = seeded(clone(self.estimator), seed).fit(given, None)
+            held = HeldTransformer.fit(self.estimator, X, rows, seed, as_objects=True)
+            self.estimator_, self._by_name = held.transformer, not held.takes_arrays
             return
         from sklatent.models._autoencoder_ensemble import AutoencoderEnsemble
 
@@ -272,7 +265,14 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             standardize=False,
             device=self.device,
             random_state=seed,
-        ).fit(self._view.matrix(self.table_, rows))
+        ).fit(self._view.matrix(self.table_.table, rows))
+
+    @property
+    def _held(self) -> HeldTransformer | None:
+        """The given latent model; None where the ensemble sees the matrix itself."""
+        if self._on_matrix:
+            return None
+        return HeldTransformer(self.estimator_, not self._by_name, as_objects=True)
 
     def _fit_terms(
         self, rows: Matrix, rebuilt: Matrix, random: np.random.RandomState, *, many: bool
@@ -325,7 +325,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             training rows; the same whatever rows lie beside.
         """
         check_is_fitted(self)
-        rows = self._check(self.table_, X, reset=False)
+        rows = self._read(X)
         return np.concatenate([self._joint(*part) for part in self._chunks(X, rows)])
 
     def decision_function(self, X: Any) -> Matrix:
@@ -374,7 +374,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             columns are those of ``feature_names_in_``.
         """
         check_is_fitted(self)
-        rows = self._check(self.table_, X, reset=False)
+        rows = self._read(X)
         parts = [
             -np.sum([term.columns(*part) for term in self._terms], axis=0)
             for part in self._chunks(X, rows)
@@ -409,38 +409,26 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         self._set_offset()
         return self
 
+    def _read(self, X: Any) -> AnyRows:
+        """Validate rows as far as the latent model takes them."""
+        return self.table_.table.read(X, estimator=self, allow_missing=self._allows_missing())
+
     def _joint(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
         return np.asarray(-np.sum([term.surprise(rows, rebuilt) for term in self._terms], axis=0))
 
-    def _chunks(self, X: Any, rows: Rows | MixedRows) -> Iterator[tuple[Matrix, Matrix]]:
+    def _chunks(self, X: Any, rows: AnyRows) -> Iterator[tuple[Matrix, Matrix]]:
         """Give the matrix of the rows and of their reconstructions, some thousands at a time."""
+        held, table = self._held, self.table_.table
         for start in range(0, len(rows), CHUNK_ROWS):
             index = slice(start, min(start + CHUNK_ROWS, len(rows)))
             part = rows.take(index)
-            matrix = self._view.matrix(self.table_, part)
-            if self._on_matrix:
+            matrix = self._view.matrix(table, part)
+            if held is None:
                 rebuilt = self.estimator_.inverse_transform(self.estimator_.transform(matrix))
             else:
-                given = self._given(X, None if len(part) == len(rows) else index, rows)
-                back = self.estimator_.inverse_transform(self.estimator_.transform(given))
-                rebuilt = self._view.matrix(self.table_, self._read_rebuilt(back))
+                some = None if len(part) == len(rows) else index
+                rebuilt = self._view.matrix(table, held.reconstruct(X, rows, table, some))
             yield matrix, np.clip(np.nan_to_num(rebuilt), -FARTHEST, FARTHEST)
-
-    def _given(self, X: Any, index: NDArray[np.intp] | slice | None, rows: Rows | MixedRows) -> Any:
-        """Take some rows, or all for None, in the container that the latent model sees.
-
-        Numbers go in as an array even if they came in a frame, in which reconstructions would be
-        rounded to the dtypes of its columns.
-        """
-        if isinstance(rows, Rows) and not self._by_name:
-            return np.ascontiguousarray(rows.values if index is None else rows.values[index])
-        X = X if is_frame(X) else np.asarray(X, dtype=object)
-        return X if index is None else _safe_indexing(X, index)
-
-    def _read_rebuilt(self, back: Any) -> Rows | MixedRows:
-        """Read reconstructions, whatever container and names they come with."""
-        mixed = self.table_.mode_ == "quantile"
-        return check_rows(TabularEncoder(), back, reset=True, mixed=mixed, allow_missing=True)
 
     # -- scikit-learn --------------------------------------------------------------------------
 
@@ -455,9 +443,22 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give the state, stamped with the version of this library."""
-        return stamp(dict(super().__getstate__()))
+        """Give the state in plain values and estimators, stamped with the library's version."""
+        state = dict(super().__getstate__())
+        if "_view" in state:
+            state["_view"] = state["_view"].to_state()
+            state["_terms"] = [term.to_state() for term in state["_terms"]]
+        return stamp(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved detector."""
-        super().__setstate__(check_state(type(self).__name__, state))
+        state = check_state(type(self).__name__, state)
+        # earlier releases saved the objects themselves
+        if isinstance(state.get("_view"), list):
+            state["_view"] = DistanceView.from_state(state["_view"])
+            state["_terms"] = tuple(map(Term.from_state, state["_terms"]))
+        super().__setstate__(state)
+
+
+# shown, saved and looked up under its public name
+LatentAnomalyDetector.__module__ = "sklatent"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,29 @@ class Term:
         if self.space == "joint":
             parts = parts[:, : rows.shape[1]] + parts[:, rows.shape[1] :]
         return parts * self.surprise(rows, rebuilt)[:, None]
+
+    def to_state(self) -> dict[str, Any]:
+        """Give plain values and arrays, from which :meth:`from_state` makes the same term."""
+        own = self.neighbours
+        return {
+            "space": self.space,
+            "weight": self.weight,
+            "neighbours": None if own is None else vars(own).copy(),
+            "law": type(self.tail).__name__,
+            "tail": vars(self.tail).copy(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Term:
+        """Make the term that :meth:`to_state` has described."""
+        own = state["neighbours"]
+        law = {"Tail": Tail, "BulkTail": BulkTail}[state["law"]]
+        return cls(
+            state["space"],
+            state["weight"],
+            None if own is None else Neighbours(**own),
+            law(**state["tail"]),
+        )
 
 
 def place(space: Space, rows: Matrix, rebuilt: Matrix) -> Matrix:

@@ -132,6 +132,17 @@ class ClusterMixture:
         noise = random.standard_normal((n, self.means.shape[1]))
         return np.asarray(self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise))
 
+    def to_state(self) -> dict[str, Any]:
+        """Give plain arrays, from which :meth:`from_state` makes the same mixture."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Make the mixture that :meth:`to_state` has described."""
+        mixture = cls.__new__(cls)
+        vars(mixture).update(state)
+        return mixture
+
     def __getstate__(self) -> dict[str, Any]:
         """Give the state, stamped with the version of this library."""
         return stamp(vars(self))

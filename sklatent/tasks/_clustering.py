@@ -11,7 +11,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -21,9 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
 from sklatent._utils.neighbors import graph_rows
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
-from sklatent._utils.seeding import seeded
 from sklatent._utils.validation import check_codes, check_n_samples
-from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows, with_index_of
+from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
 from sklatent.tasks._candidates import (
     Clustering,
     best_of,
@@ -36,6 +34,7 @@ from sklatent.tasks._candidates import (
 from sklatent.tasks._cluster_mixture import ClusterMixture
 from sklatent.tasks._distance_view import DistanceView
 from sklatent.tasks._graph import NeighborGraph, neighbor_graph
+from sklatent.tasks._held import HeldTransformer
 
 Matrix = NDArray[np.float64]
 
@@ -208,22 +207,20 @@ class LatentClusterer(
 
     def _fit(self, X: Any) -> None:
         table = TabularEncoder()
-        rows = self._check(table, X, reset=True)
+        rows = self._open(table, X)
         n = len(rows)
         if self.n_clusters != "auto" and n < self.n_clusters:
             raise ValueError(f"n_samples={n} should be >= n_clusters={self.n_clusters}.")
         random = check_random_state(self.random_state)
-        if isinstance(rows, Rows) and rows.has_missing():
-            table.set_params(mode="quantile")
-            rows = self._check(table, X, reset=True)
         self.table_ = table
         self.standardize_ = self._standardizes(rows)
         table.set_params(standardize=self.standardize_)
-        table._fit_rows(rows, common_scale=not self.standardize_)
-        if self.estimator is not None or isinstance(rows, MixedRows):
+        table.fit_rows(rows, common_scale=not self.standardize_)
+        values = rows.numbers()
+        if self.estimator is not None or values is None:
             chosen, codes = self._fit_in_given_space(X, rows, random)
         else:
-            chosen, codes = self._fit_in_own_space(rows, random)
+            chosen, codes = self._fit_in_own_space(rows, values, random)
         self.method_ = chosen.name
         mixture = chosen.mixture
         self.mixture_ = mixture or ClusterMixture.fit(codes, chosen.labels, random)
@@ -231,17 +228,17 @@ class LatentClusterer(
         self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
         self.labels_ = self.predict(X)
 
-    def _check(self, table: TabularEncoder, X: Any, *, reset: bool) -> Rows | MixedRows:
-        """Validate rows as far as the latent space takes them."""
-        takes_all = self.estimator is None or get_tags(self.estimator).input_tags.allow_nan
-        if takes_all and (reset or table.mode_ == "quantile"):
-            return table._check_rows(X, reset=reset, estimator=self, min_rows=1 + reset)
-        return check_rows(self, X, reset=reset, min_rows=1 + reset)
+    def _open(self, table: TabularEncoder, X: Any) -> AnyRows:
+        """Validate training rows as far as the latent space takes them."""
+        if self.estimator is None or get_tags(self.estimator).input_tags.allow_nan:
+            return table.open(X, estimator=self)
+        return check_rows(self, X, reset=True, min_rows=2)
 
-    def _standardizes(self, rows: Rows | MixedRows) -> bool:
-        if self.standardize != "auto" or isinstance(rows, MixedRows):
+    def _standardizes(self, rows: AnyRows) -> bool:
+        values = rows.numbers()
+        if self.standardize != "auto" or values is None:
             return bool(self.standardize)
-        ranges = np.ptp(rows.values[graph_rows(len(rows))].astype(np.float64), axis=0)
+        ranges = np.ptp(values[graph_rows(len(rows))].astype(np.float64), axis=0)
         ranges = ranges[ranges > 0]
         if not len(ranges):
             return True
@@ -249,7 +246,7 @@ class LatentClusterer(
         return bool(high - low > np.log(ONE_UNIT))
 
     def _fit_in_given_space(
-        self, X: Any, rows: Rows | MixedRows, random: np.random.RandomState
+        self, X: Any, rows: AnyRows, random: np.random.RandomState
     ) -> tuple[Clustering, Matrix]:
         """Cluster the codes of a given transformer."""
         seed = int(random.randint(2**31 - 1))
@@ -258,11 +255,9 @@ class LatentClusterer(
             from sklatent.models import AutoencoderTransformer
 
             estimator = AutoencoderTransformer()
-        # one that was fitted to a frame is asked with frames
-        self._takes_arrays = not hasattr(estimator, "feature_names_in_")
-        with np.errstate(divide="ignore", invalid="ignore"):  # PCA of equal rows
-            self.estimator_ = seeded(clone(estimator), seed).fit(self._given(X, rows), None)
-        codes = self._codes(X, rows)[graph_rows(len(rows))].astype(np.float64)
+        held = HeldTransformer.fit(estimator, X, rows, seed)
+        self.estimator_, self._takes_arrays = held.transformer, held.takes_arrays
+        codes = held.encode(X, rows)[graph_rows(len(rows))].astype(np.float64)
         # columns as they are tell more of a mixed table than the codes that the network found
         space = codes if self.estimator is not None else self._comparable(rows)
         graph = neighbor_graph(space, self.n_neighbors)
@@ -270,30 +265,31 @@ class LatentClusterer(
         plain = [] if self.estimator is not None else self._plain_candidates(graph, k, random)
         return self._choose([*plain, *self._latent_candidates(codes, graph, k, random)]), codes
 
-    def _comparable(self, rows: Rows | MixedRows) -> Matrix:
+    def _comparable(self, rows: AnyRows) -> Matrix:
         """Give rows of a mixed table as a matrix for distances."""
-        some = rows.take(graph_rows(len(rows)))
-        view = DistanceView.fit(self.table_, some)
-        return view.matrix(self.table_, some) * np.where(view.are_levels, LEVEL, 1.0)
+        some, table = rows.take(graph_rows(len(rows))), self.table_.table
+        view = DistanceView.fit(table, some)
+        return view.matrix(table, some) * np.where(view.are_levels, LEVEL, 1.0)
 
     def _fit_in_own_space(
-        self, rows: Rows, random: np.random.RandomState
+        self, rows: AnyRows, values: NDArray[Any], random: np.random.RandomState
     ) -> tuple[Clustering, Matrix]:
-        """Choose between principal components and a network."""
-        some = rows.take(graph_rows(len(rows)))
-        matrix = self.table_._encode(some).astype(np.float64)
+        """Choose between principal components and a network; ``values`` are the rows' numbers."""
+        index = graph_rows(len(rows))
+        values = values[index]
+        matrix = self.table_.table.encode(rows.take(index)).astype(np.float64)
         graph = neighbor_graph(matrix, self.n_neighbors)
         k = self._count(graph, matrix, random)
         self._takes_arrays = True
-        linear = self._principal(some.values)
-        codes = np.asarray(linear.transform(some.values), dtype=np.float64)
+        linear = self._principal(values)
+        codes = np.asarray(linear.transform(values), dtype=np.float64)
         plain = self._plain_candidates(graph, k, random)
         small = len(matrix) < SMALL_ROWS and matrix.shape[1] <= SMALL_COLUMNS
         if small or k == 1:
             self.estimator_ = linear
             return self._choose_on_small(codes, plain, graph, k, random), codes
-        network = self._network(some.values, int(random.randint(2**31 - 1)))
-        latent = np.asarray(network.transform(some.values), dtype=np.float64)
+        network = self._network(values, int(random.randint(2**31 - 1)))
+        latent = np.asarray(network.transform(values), dtype=np.float64)
         chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
         if chosen.name in ("merge", "gmm"):
             self.estimator_ = linear
@@ -375,24 +371,18 @@ class LatentClusterer(
 
     # -- answers -------------------------------------------------------------------------------
 
-    def _read(self, X: Any) -> Rows | MixedRows:
+    @property
+    def _held(self) -> HeldTransformer:
+        """The latent space."""
+        return HeldTransformer(self.estimator_, self._takes_arrays)
+
+    def _codes(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return self._check(self.table_, X, reset=False)
-
-    def _given(self, X: Any, rows: Rows | MixedRows) -> Any:
-        """Give rows as the latent space takes them: numbers as an array."""
-        if self._takes_arrays and isinstance(rows, Rows):
-            return np.ascontiguousarray(rows.values)
-        return X
-
-    def _codes(self, X: Any, rows: Rows | MixedRows) -> NDArray[Any]:
-        codes = np.asarray(self.estimator_.transform(self._given(X, rows)))
-        dtype = rows.dtype if isinstance(rows, Rows) else codes.dtype
-        return codes.astype(dtype, copy=False)
+        return self._held.encode(X, self.table_.table.read(X, estimator=self))
 
     def _log_joint(self, X: Any) -> Matrix:
-        rows = self._read(X)
-        return self.mixture_.log_joint(self._codes(X, rows))
+        codes = self._codes(X)
+        return self.mixture_.log_joint(codes)
 
     def transform(self, X: Any) -> Any:
         """Encode rows.
@@ -407,8 +397,7 @@ class LatentClusterer(
         Z : ndarray of shape (n_samples, n_codes), or the container of ``set_output``
             Codes in the latent space.
         """
-        rows = self._read(X)
-        return np.array(self._codes(X, rows))
+        return np.array(self._codes(X))
 
     def inverse_transform(self, Z: Any) -> Any:
         """Decode codes.
@@ -428,10 +417,7 @@ class LatentClusterer(
         return with_index_of(self._decode(codes), Z)
 
     def _decode(self, codes: NDArray[Any]) -> Any:
-        rows = self.estimator_.inverse_transform(codes)
-        if not isinstance(rows, np.ndarray) or self.table_.mode_ == "quantile":
-            return rows
-        return self.table_._build(rows.astype(codes.dtype, copy=False))
+        return self._held.decode(codes, self.table_.table)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Label rows.
@@ -446,8 +432,8 @@ class LatentClusterer(
         ndarray of shape (n_samples,), dtype=int64
             The most likely cluster of each row, from 0.
         """
-        rows = self._read(X)
-        return self.mixture_.predict(self._codes(X, rows)).astype(np.int64)
+        codes = self._codes(X)
+        return self.mixture_.predict(codes).astype(np.int64)
 
     def predict_proba(self, X: Any) -> Matrix:
         """Give the probability of each cluster.
@@ -552,9 +538,20 @@ class LatentClusterer(
         return hasattr(self, "mixture_")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give the state, stamped with the version of this library."""
-        return stamp(dict(super().__getstate__()))
+        """Give the state in plain values and estimators, stamped with the library's version."""
+        state = dict(super().__getstate__())
+        if "mixture_" in state:
+            state["mixture_"] = state["mixture_"].to_state()
+        return stamp(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved clusterer."""
-        super().__setstate__(check_state(type(self).__name__, state))
+        state = check_state(type(self).__name__, state)
+        # earlier releases saved the object itself
+        if isinstance(state.get("mixture_"), dict):
+            state["mixture_"] = ClusterMixture.from_state(state["mixture_"])
+        super().__setstate__(state)
+
+
+# shown, saved and looked up under its public name
+LatentClusterer.__module__ = "sklatent"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.tabular import MixedRows, Rows, TabularEncoder
+from sklatent.tabular import AnyRows, Table
 
 Matrix = NDArray[np.float64]
 
@@ -70,21 +70,12 @@ class DistanceView:
     blocks: tuple[Block, ...]
 
     @classmethod
-    def fit(cls, table: TabularEncoder, rows: Rows | MixedRows) -> DistanceView:
+    def fit(cls, table: Table, rows: AnyRows) -> DistanceView:
         """Learn the frequent levels, and where cells are missing."""
-        matrix = table._encode(rows)
-        if table.mode_ == "affine":
-            missing = np.isnan(matrix).any(0)
-            return cls(tuple(Block(j, None, bool(hole)) for j, hole in enumerate(missing)))
-        blocks = []
-        for kind, j, _, _, has_missing in table.blocks_:
-            levels = None
-            if kind != "number":
-                codes, counts = np.unique(matrix[:, j], return_counts=True)
-                known = ~np.isnan(codes)
-                order = np.argsort(-counts[known], kind="stable")[:MOST_LEVELS]
-                levels = np.sort(codes[known][order]).astype(np.float64)
-            blocks.append(Block(j, levels, has_missing and levels is None))
+        matrix = table.encode(rows)
+        blocks = [Block(j, None, bool(hole)) for j, hole in enumerate(table.may_miss(matrix))]
+        for j in np.flatnonzero(~table.numbers):
+            blocks[j] = Block(int(j), _frequent(matrix[:, j]), False)
         return cls(tuple(blocks))
 
     @property
@@ -99,9 +90,9 @@ class DistanceView:
             [b.levels is not None for b in self.blocks], [b.width for b in self.blocks]
         )
 
-    def matrix(self, table: TabularEncoder, rows: Rows | MixedRows) -> Matrix:
+    def matrix(self, table: Table, rows: AnyRows) -> Matrix:
         """Return the matrix of validated rows, of shape (n_rows, sum of widths)."""
-        encoded = table._encode(rows)
+        encoded = table.encode(rows)
         out = np.empty((len(encoded), sum(block.width for block in self.blocks)))
         start = 0
         for block in self.blocks:
@@ -115,3 +106,20 @@ class DistanceView:
         sums = np.zeros((len(parts), n_columns))
         np.add.at(sums.T, self.owners, parts.T)
         return sums
+
+    def to_state(self) -> list[dict[str, Any]]:
+        """Give plain values and arrays, from which :meth:`from_state` makes the same view."""
+        return [vars(block).copy() for block in self.blocks]
+
+    @classmethod
+    def from_state(cls, state: list[dict[str, Any]]) -> DistanceView:
+        """Make the view that :meth:`to_state` has described."""
+        return cls(tuple(Block(**block) for block in state))
+
+
+def _frequent(codes: NDArray[Any]) -> Matrix:
+    """Return the codes of the most frequent levels, sorted."""
+    levels, counts = np.unique(codes, return_counts=True)
+    known = ~np.isnan(levels)
+    order = np.argsort(-counts[known], kind="stable")[:MOST_LEVELS]
+    return np.sort(levels[known][order]).astype(np.float64)

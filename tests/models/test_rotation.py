@@ -364,7 +364,7 @@ def test_callbacks_see_codes_as_the_net_gives_them(cls: type) -> None:
                 rebuilt = fitted_estimator.net_.run(
                     "decode", len(X), lambda index: codes[index], codes.dtype
                 )
-                decoded = fitted_estimator.table_._decode(rebuilt)
+                decoded = fitted_estimator.table_.table.decode(rebuilt)
                 seen.append(np.allclose(decoded, fitted_estimator.inverse_transform(codes)))
             return False
 

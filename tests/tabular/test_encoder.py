@@ -166,7 +166,7 @@ def test_memory_map_is_neither_copied_nor_written(tmp_path: Path) -> None:
     TabularEncoder().fit(X[:10])
     tracemalloc.start()
     rows = check_rows(TabularEncoder(), X, reset=True)
-    encoder = TabularEncoder()._fit_rows(rows)
+    encoder = TabularEncoder().fit_rows(rows)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.4 * X.nbytes
@@ -195,11 +195,13 @@ def test_rows_take() -> None:
 def test_fit_rows_equals_fit() -> None:
     X = pl.DataFrame(matrix(), schema=list("abcd"))
     rows = check_rows(clone(TabularEncoder()), X, reset=True)
-    inner, outer = TabularEncoder()._fit_rows(rows), TabularEncoder().fit(X)
+    inner, outer = TabularEncoder().fit_rows(rows), TabularEncoder().fit(X)
     assert list(inner.get_feature_names_out()) == list(outer.get_feature_names_out())
-    np.testing.assert_array_equal(inner._encode(rows), outer.transform(X))
+    np.testing.assert_array_equal(inner.table.encode(rows), outer.transform(X))
     assert isinstance(rows, Rows)
-    assert inner._decode(inner._encode(rows)).equals(outer.inverse_transform(outer.transform(X)))
+    assert inner.table.decode(inner.table.encode(rows)).equals(
+        outer.inverse_transform(outer.transform(X))
+    )
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "numpy"])
@@ -212,7 +214,7 @@ def test_pickle_and_skops(library: str) -> None:
     Z = encoder.transform(X)
     dumped = sio.dumps(encoder)
     trusted = sio.get_untrusted_types(data=dumped)
-    assert trusted == ["sklatent.tabular._encoder.TabularEncoder"]
+    assert trusted == ["sklatent.TabularEncoder"]
     state = pickle.dumps(encoder)
     assert len(state) < 2500
     for copy in (pickle.loads(state), sio.loads(dumped, trusted=trusted)):

@@ -12,7 +12,6 @@ import pytest
 from scipy.stats import norm
 
 from sklatent import TabularEncoder
-from sklatent.tabular import limits_of, obeying
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -44,14 +43,14 @@ NAMES = list(FRAME.columns)
 
 def limit(conditions: dict[Any, Any]) -> Any:
     (name,) = conditions
-    return limits_of(TABLE._fitted, TABLE._names(), conditions)[NAMES.index(name)]
+    return TABLE.table.limits(conditions)[NAMES.index(name)]
 
 
 def settled(conditions: dict[Any, Any], seed: int = 0) -> pd.DataFrame:
     """Rows with scores anywhere within the limits, in the precision of the net."""
     rng = np.random.default_rng(seed)
     matrix = TABLE.transform(FRAME)
-    for place, known in limits_of(TABLE._fitted, NAMES, conditions).items():
+    for place, known in TABLE.table.limits(conditions).items():
         if isinstance(known, float):
             matrix[:, place] = known
         elif isinstance(known, tuple):
@@ -62,8 +61,7 @@ def settled(conditions: dict[Any, Any], seed: int = 0) -> pd.DataFrame:
             matrix[:, place] = rng.choice(np.flatnonzero(known), N)
         else:
             matrix[:, place] = rng.choice(known[:, 0], N).astype("float32")
-    columns = obeying(TABLE._fitted, NAMES, conditions, matrix)
-    frame = TABLE._build_cells(columns)
+    frame = TABLE.table.obeying(conditions, matrix)
     assert isinstance(frame, pd.DataFrame)
     assert list(frame.dtypes) == list(FRAME.dtypes)
     return frame
@@ -207,18 +205,18 @@ IMPOSSIBLE: dict[str, tuple[Any, str]] = {
 def test_impossible_conditions_say_what_the_column_holds(case: str) -> None:
     conditions, words = IMPOSSIBLE[case]
     with pytest.raises(ValueError, match=words):
-        limits_of(TABLE._fitted, NAMES, conditions)
+        TABLE.table.limits(conditions)
 
 
 @pytest.mark.parametrize("wrong", [[("word", "a")], "word", 3])
 def test_conditions_are_a_mapping(wrong: Any) -> None:
     with pytest.raises(TypeError, match="conditions must be a mapping"):
-        limits_of(TABLE._fitted, NAMES, wrong)
+        TABLE.table.limits(wrong)
 
 
 def test_a_cell_of_a_kind_that_no_column_has() -> None:
     with pytest.raises(TypeError, match=r"'cents' .*string or a number"):
-        limits_of(TABLE._fitted, NAMES, {"cents": {"a": 1}})
+        TABLE.table.limits({"cents": {"a": 1}})
 
 
 def test_whole_range_is_no_limit() -> None:
@@ -270,7 +268,7 @@ def test_polars_has_the_same_limits() -> None:
     for name, wanted, _ in OBEYED.values():
         if name not in other.columns or isinstance(wanted, pd.Series):
             continue
-        found = limits_of(table._fitted, table._names(), {name: wanted})
+        found = table.table.limits({name: wanted})
         expected = limit({name: wanted})
         np.testing.assert_allclose(
             np.asarray(found[other.columns.index(name)], float), np.asarray(expected, float)
@@ -278,14 +276,14 @@ def test_polars_has_the_same_limits() -> None:
     categories = pl.DataFrame({"size": pl.Series(["S", "M"] * 5, dtype=pl.Categorical)})
     table = TabularEncoder(mode="quantile").fit(categories)
     with pytest.raises(ValueError, match="without an order"):
-        limits_of(table._fitted, table._names(), {"size": ("S", None)})
+        table.table.limits({"size": ("S", None)})
 
 
 def test_columns_of_an_array_go_by_position() -> None:
     X = np.array([["a", 1.5], ["b", 2.5], ["a", 3.5]], dtype=object)
     table = TabularEncoder().fit(X)
-    found = limits_of(table._fitted, table._names(), {0: "b", np.int64(1): (2.0, None)})
+    found = table.table.limits({0: "b", np.int64(1): (2.0, None)})
     assert found[0] == 1.0
     assert found[1][1] == np.inf
     with pytest.raises(ValueError, match="column 2, which fit has not seen"):
-        limits_of(table._fitted, table._names(), {2: "b"})
+        table.table.limits({2: "b"})

@@ -138,11 +138,11 @@ def test_models_opt_in() -> None:
 def test_rows_taken_are_encoded_as_their_rows() -> None:
     X = pd.DataFrame({"w": ["c", None, "a", "b"], "n": [0.5, 1.5, None, 2.5], "k": [1, 2, 3, 4]})
     encoder = TabularEncoder().fit(X)
-    rows = encoder._check_rows(X, reset=False)
+    rows = encoder.read(X)
     Z = encoder.transform(X)
     for index in (slice(1, 3), np.array([3, 0, 0]), np.array([True, False, False, True])):
-        assert np.array_equal(encoder._encode(rows.take(index)), Z[index], equal_nan=True)
-    assert encoder._build(encoder._values(Z)).equals(encoder.inverse_transform(Z))
+        assert np.array_equal(encoder.table.encode(rows.take(index)), Z[index], equal_nan=True)
+    assert encoder.table.build(encoder.table.values(Z)).equals(encoder.inverse_transform(Z))
 
 
 # -- missing cells of numeric tables -------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_state_of_a_mixed_table_is_plain(library: str) -> None:
     encoder = TabularEncoder().fit(X)
     Z = encoder.transform(X)
     dumped = sio.dumps(encoder)
-    assert sio.get_untrusted_types(data=dumped) == ["sklatent.tabular._encoder.TabularEncoder"]
+    assert sio.get_untrusted_types(data=dumped) == ["sklatent.TabularEncoder"]
     state = pickle.dumps(encoder)
     assert len(state) < 5000
     for name in (b"pandas.", b"polars.", b"pyarrow.", b"narwhals"):
@@ -250,10 +250,56 @@ def test_state_of_a_mixed_table_is_plain(library: str) -> None:
         assert back.equals(expected)
 
 
+def flat_state(encoder: TabularEncoder) -> dict[str, Any]:
+    """The state of an encoder as it was saved before tables had classes."""
+    table = encoder.table.to_state()
+    state = {k: v for k, v in vars(encoder).items() if k != "_table"}
+    state["blocks_"] = tuple(map(tuple, encoder.blocks_))
+    state["_frame"] = table["frame"]
+    state["_same"] = table.get("same", np.zeros(encoder.n_features_in_, dtype=bool))
+    if encoder.mode_ == "quantile":
+        state["_fitted"] = table["columns"]
+    return state
+
+
+FLAT = {
+    "numbers": pd.DataFrame({"a": [0.1, 0.1, np.nan], "b": [1, 5, 9]}),
+    "array": np.array([[1.5, 2.0], [0.5, 2.0]], dtype=np.float32),
+    "other names": pd.DataFrame(np.eye(3)),
+    "mixed": pd.DataFrame({"a": ["x", None, "y"], "b": [0.5, 0.5, 1.5]}),
+    "objects": np.array([["x", 1.5], ["y", 2.5]], dtype=object),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_encoders_saved_before_tables_had_classes(name: str) -> None:
+    X = FLAT[name]
+    encoder = TabularEncoder().fit(X)
+    old = TabularEncoder()
+    old.__setstate__(flat_state(encoder))
+    assert vars(old).keys() == vars(encoder).keys()
+    assert not {"_fitted", "_frame", "_same"} & vars(old).keys()
+    Z = encoder.transform(X)
+    assert old.transform(X).tobytes() == Z.tobytes()
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(old.inverse_transform(Z)), pd.DataFrame(encoder.inverse_transform(Z))
+    )
+    assert old.blocks_ == encoder.blocks_
+    assert old.blocks_[0].may_miss == encoder.blocks_[0].may_miss
+    for ties, expected in zip(old.ties_, encoder.ties_, strict=True):
+        assert (ties is None) == (expected is None)
+        assert ties is None or np.array_equal(ties, expected)
+    assert (old.log_abs_det_, old.unit_, old.dtype_) == (
+        encoder.log_abs_det_,
+        encoder.unit_,
+        encoder.dtype_,
+    )
+
+
 def test_encoders_saved_before_there_were_modes() -> None:
     X = np.arange(6.0).reshape(3, 2)
     encoder = TabularEncoder(standardize=False).fit(X)
-    state = encoder.__getstate__()
+    state = flat_state(encoder)
     for name in ("mode", "n_quantiles", "max_levels", "categorical_features", "handle_unknown"):
         del state[name]
     for name in ("mode_", "ties_"):
@@ -264,3 +310,6 @@ def test_encoders_saved_before_there_were_modes() -> None:
     assert old.get_params() == encoder.get_params()
     assert old.blocks_ == encoder.blocks_
     assert np.array_equal(old.inverse_transform(old.transform(X)), X)
+    fresh = TabularEncoder()
+    fresh.__setstate__({"standardize": False, "mode": "auto"})
+    assert not hasattr(fresh, "table")

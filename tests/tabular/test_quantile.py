@@ -112,7 +112,7 @@ def test_slope_is_the_derivative_of_the_score() -> None:
     v = np.linspace(-1.5, 1.5, 41) + 1e-4
     step = 1e-7
     rise = encoder.transform(column(v + step)) - encoder.transform(column(v - step))
-    slope = encoder._log_slope(encoder._check_rows(column(v), reset=False))
+    slope = encoder.table.log_slope(encoder.read(column(v)))
     np.testing.assert_allclose(slope, np.log(rise / (2 * step)), atol=1e-4)
 
 
@@ -122,15 +122,15 @@ def test_densities_and_masses_sum_to_one() -> None:
     encoder = quantile().fit(column(x))
     v = np.linspace(x.min() + 1e-9, x.max() - 1e-9, 400_001)
     v = v[v != 1.0]
-    rows = encoder._check_rows(column(v), reset=False)
-    density = norm.pdf(encoder._encode(rows)) * np.exp(encoder._log_slope(rows))
+    rows = encoder.read(column(v))
+    density = norm.pdf(encoder.table.encode(rows)) * np.exp(encoder.table.log_slope(rows))
     (ties,) = encoder.ties_
     assert ties is not None
     total = np.trapezoid(density[:, 0], v) + (ties[:, 2] - ties[:, 1]).sum()
     assert total == pytest.approx(1.0, abs=0.02)
-    tie = encoder._check_rows(column([1.0]), reset=False)
+    tie = encoder.read(column([1.0]))
     width = ndtri(ties[0, 2]) - ndtri(ties[0, 1])
-    assert encoder._log_slope(tie)[0, 0] == pytest.approx(np.log(width))
+    assert encoder.table.log_slope(tie)[0, 0] == pytest.approx(np.log(width))
 
 
 def test_slope_of_other_cells_is_zero_and_all_slopes_are_finite() -> None:
@@ -147,7 +147,7 @@ def test_slope_of_other_cells_is_zero_and_all_slopes_are_finite() -> None:
     new = pd.DataFrame(
         {"w": "a", "same": 1, "n": [-99.0, 99, 0.05, 0, np.nan], "d": pd.to_datetime("2001")}
     )
-    slope = encoder._log_slope(encoder._check_rows(new, reset=False))
+    slope = encoder.table.log_slope(encoder.read(new))
     assert np.isfinite(slope).all()
     assert (slope[:, :2] == 0).all()
     assert slope[4, 2] == 0
@@ -362,7 +362,7 @@ def test_error_stays_under_the_gap_between_neighbours(
     assert (np.diff(Z) >= -1e-12).all()
     back = encoder.inverse_transform(Z[:, np.newaxis])[:, 0]
     assert (np.diff(back) >= -1e-9).all()
-    knots = encoder._fitted[0]["values"]
+    knots = encoder.table.columns[0]["values"]
     assert len(knots) <= max(len(set(train)), 2)
     clipped = np.clip(v, knots[0], knots[-1])
     at = np.searchsorted(knots, clipped, side="right").clip(1, len(knots) - 1)

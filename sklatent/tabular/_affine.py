@@ -1,0 +1,279 @@
+"""Tables of numbers and booleans: each column is centred and divided by its scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NoReturn, Self
+
+import numpy as np
+
+from sklatent.tabular._blocks import Block
+from sklatent.tabular._columns import (
+    Moments,
+    affine_decode,
+    affine_encode,
+    column_moments,
+    near_constant,
+    observed_moments,
+)
+from sklatent.tabular._frames import FrameSchema, build_frame
+from sklatent.tabular._known import Limit
+from sklatent.tabular._native import build_columns, number_cells
+from sklatent.tabular._rows import Reconstruction, Rows, check_rows
+from sklatent.tabular._table import AnyRows, Ties, schema_state
+
+
+@dataclass(frozen=True, eq=False)
+class AffineTable:
+    """A fitted table of numbers; see :class:`~sklatent.tabular._table.Table`.
+
+    Parameters
+    ----------
+    center, scale : ndarray of shape (n_features,), dtype=float64
+        What each column is less, and what it is divided by then.
+    constant : ndarray of shape (n_features,), dtype=bool
+        Columns whose variance is no more than rounding.
+    same : ndarray of shape (n_features,), dtype=bool
+        Columns whose values were all equal: they come back as exactly that value.
+    unit : float
+        The common scale of the columns, else 1.0.
+    has_missing : bool
+        Whether cells were missing in ``fit``.
+    schema : FrameSchema or None
+        Of the data frame that ``fit`` saw; None for an array.
+    dtype : dtype
+        Of the rows of ``fit``.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    constant: np.ndarray
+    same: np.ndarray
+    unit: float
+    has_missing: bool
+    schema: FrameSchema | None
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def fit(cls, rows: Rows, *, standardize: bool, common_scale: bool) -> Self:
+        """Learn centres and scales.
+
+        Parameters
+        ----------
+        rows : Rows
+            Training rows.
+        standardize : bool
+            Whether each column is divided by its own standard deviation.
+        common_scale : bool
+            Whether the others are divided by one number instead.
+
+        Returns
+        -------
+        table : AffineTable
+            The fitted table.
+        """
+        moments = column_moments(rows.values)
+        has_missing = False
+        if not np.isfinite(moments.var).all():
+            has_missing = bool(np.isnan(rows.values).any())
+            if has_missing:
+                moments = observed_moments(rows.values)
+            _check_moments(moments, rows)
+        constant = near_constant(moments.mean, moments.var, len(rows))
+        scale, unit = np.ones_like(moments.var), 1.0
+        if standardize:
+            scale[~constant] = np.sqrt(moments.var[~constant])
+        if common_scale and not constant.all():
+            unit = float(np.sqrt(moments.var[~constant].mean()))
+            scale[~constant] = unit
+        return cls(
+            moments.mean, scale, constant, moments.same, unit, has_missing, rows.schema, rows.dtype
+        )
+
+    def handling(self, handle_unknown: str) -> Self:
+        """Return the table: no level of a number is unknown."""
+        return self
+
+    # -- what the columns are ------------------------------------------------------------------
+
+    @property
+    def kind(self) -> Literal["affine", "quantile"]:
+        """Name of the kind."""
+        return "affine"
+
+    @property
+    def names(self) -> list[Any]:
+        """Column names, or positions where ``fit`` saw an array."""
+        return [*range(self.n_encoded)] if self.schema is None else self.schema.names
+
+    @property
+    def n_encoded(self) -> int:
+        """Number of columns of the matrix."""
+        return len(self.center)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All columns are one block."""
+        return (Block("numeric", 0, self.n_encoded, 0, self.has_missing),)
+
+    @property
+    def ties(self) -> Ties:
+        """None for each column."""
+        return (None,) * self.n_encoded
+
+    @cached_property
+    def varying(self) -> np.ndarray:
+        """Mask of the columns that are not constant."""
+        return ~self.constant
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """All columns are numbers."""
+        return np.ones(self.n_encoded, dtype=bool)
+
+    # -- rows in and out -----------------------------------------------------------------------
+
+    def read(
+        self, X: Any, *, estimator: Any, min_rows: int = 1, allow_missing: bool = False
+    ) -> AnyRows:
+        """Validate rows of numbers."""
+        return check_rows(estimator, X, reset=False, min_rows=min_rows, allow_missing=allow_missing)
+
+    def read_rebuilt(self, X: Any) -> AnyRows:
+        """Validate numbers, whatever container and names they come with."""
+        return check_rows(Reconstruction(), X, reset=True, allow_missing=True)
+
+    def encode(self, rows: AnyRows) -> np.ndarray:
+        """Encode validated rows into a new C-contiguous matrix in their dtype."""
+        return affine_encode(_values_of(rows), self.center, self.scale)
+
+    def decode(self, matrix: np.ndarray) -> Any:
+        """Decode a matrix into the container that ``fit`` saw."""
+        return self.build(self.values(matrix))
+
+    def values(self, matrix: np.ndarray) -> np.ndarray:
+        """Decode a matrix into an array in the units of X."""
+        values = affine_decode(matrix, self.center, self.scale)
+        if self.same.any():
+            values[:, self.same] = np.where(
+                np.isnan(values[:, self.same]), np.nan, self.center[self.same]
+            )
+        return values
+
+    def build(self, values: np.ndarray) -> Any:
+        """Put numbers in the units of X into the container that ``fit`` saw."""
+        if self.schema is None:
+            return values
+        if np.isnan(values).any():
+            cells = number_cells(values, self.schema)
+            return build_columns(cells, self.schema.names, self.schema.backend)
+        return build_frame(values, self.schema)
+
+    def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
+        """Put an array in the units of X into the container that ``fit`` saw."""
+        return self.build(rows.astype(dtype, copy=False)) if isinstance(rows, np.ndarray) else rows
+
+    # -- densities -----------------------------------------------------------------------------
+
+    def log_slope(self, rows: AnyRows) -> np.ndarray:
+        """Minus the logarithm of the scale of each column, 0 for constant ones."""
+        slope = np.zeros(rows.shape)
+        slope[:, self.varying] = -np.log(self.scale[self.varying])
+        return slope
+
+    @cached_property
+    def log_abs_det(self) -> float:
+        """Logarithm of the Jacobian determinant of the encoding."""
+        return float(-np.log(self.scale).sum())
+
+    def log_det(self, rows: AnyRows) -> float:
+        """Logarithm of the Jacobian determinant, which is that of every row."""
+        return self.log_abs_det
+
+    # -- what is known about rows --------------------------------------------------------------
+
+    def check_completes(self, what: str, *, estimator: Any) -> None:
+        """Refuse to complete rows."""
+        _refuse(what, type(estimator).__name__)
+
+    def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
+        """Refuse conditions."""
+        _refuse("conditions")
+
+    def obeying(self, conditions: Mapping[Any, Any], matrix: np.ndarray) -> Any:
+        """Refuse conditions."""
+        _refuse("conditions")
+
+    def filled(self, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+        """Refuse to fill cells."""
+        _refuse("imputation")
+
+    # -- comparing rows ------------------------------------------------------------------------
+
+    def may_miss(self, matrix: np.ndarray) -> np.ndarray:
+        """Mask of the columns of the matrix with missing cells."""
+        return np.asarray(np.isnan(matrix).any(0))
+
+    def ranges(self, matrix: np.ndarray) -> np.ndarray:
+        """Interquartile range of each column."""
+        low, high = np.nanquantile(matrix, [0.25, 0.75], axis=0)
+        return np.asarray(high - low)
+
+    # -- saving --------------------------------------------------------------------------------
+
+    def to_state(self) -> dict[str, Any]:
+        """Give plain values and arrays."""
+        return {
+            "kind": self.kind,
+            "center": self.center,
+            "scale": self.scale,
+            "constant": self.constant,
+            "same": self.same,
+            "unit": self.unit,
+            "has_missing": self.has_missing,
+            "frame": schema_state(self.schema),
+            "dtype": self.dtype.name,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Make the table that :meth:`to_state` has described."""
+        frame = state["frame"]
+        return cls(
+            state["center"],
+            state["scale"],
+            state["constant"],
+            state["same"],
+            state["unit"],
+            state["has_missing"],
+            None if frame is None else FrameSchema(**frame),
+            np.dtype(state["dtype"]),
+        )
+
+
+def _values_of(rows: AnyRows) -> np.ndarray:
+    values = rows.numbers()
+    if values is None:
+        raise TypeError("These rows were read for a mixed table: read them with the same table.")
+    return values
+
+
+def _refuse(what: str, name: str = "TabularEncoder") -> NoReturn:
+    raise ValueError(
+        f"This model was fitted to numbers alone, in mode 'affine', which has no {what}: "
+        f"fit {name}(mode='quantile') instead."
+    )
+
+
+def _check_moments(moments: Moments, rows: Rows) -> None:
+    """Refuse columns whose squares overflow."""
+    if np.isfinite(moments.var).all():
+        return
+    column = int(np.argmin(np.isfinite(moments.var)))
+    name = column if rows.schema is None else rows.schema.names[column]
+    raise ValueError(
+        "Input X contains values whose squares are too large for dtype('float64'). "
+        f"(column {name!r})"
+    )

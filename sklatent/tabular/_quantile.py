@@ -1,0 +1,249 @@
+"""Tables of anything: levels become codes, numbers become normal scores of their ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from sklatent.tabular._blocks import Block
+from sklatent.tabular._cells import Cells
+from sklatent.tabular._codecs import Column, tie_table
+from sklatent.tabular._frames import FrameSchema
+from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
+from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
+from sklatent.tabular._native import build_array, build_columns
+from sklatent.tabular._rows import MixedRows, Reconstruction, check_rows
+from sklatent.tabular._table import AnyRows, Ties, schema_state
+
+# Interquartile range of normal scores.
+_NORMAL_RANGE = 1.349
+
+
+@dataclass(frozen=True, eq=False)
+class QuantileTable:
+    """A fitted table of anything; see :class:`~sklatent.tabular._table.Table`.
+
+    Parameters
+    ----------
+    columns : list of dict
+        What is fitted about each column.
+    schema : FrameSchema or None
+        Of the data frame that ``fit`` saw; None for an array.
+    dtype : dtype
+        Of the rows of ``fit``.
+    handle_unknown : {"error", "missing"}
+        What to do about levels that ``fit`` did not see.
+    """
+
+    columns: list[Column]
+    schema: FrameSchema | None
+    dtype: np.dtype[Any]
+    handle_unknown: str
+
+    @classmethod
+    def fit(
+        cls,
+        rows: MixedRows,
+        forced: np.ndarray,
+        *,
+        n_quantiles: int,
+        max_levels: int,
+        handle_unknown: str,
+    ) -> Self:
+        """Learn the cells of each column.
+
+        Parameters
+        ----------
+        rows : MixedRows
+            Training rows.
+        forced : ndarray of shape (n_columns,), dtype=bool
+            Columns that are categories whatever they hold.
+        n_quantiles, max_levels : int
+            As in :func:`~sklatent.tabular._codecs.fit_column`.
+        handle_unknown : {"error", "missing"}
+            What to do about levels that are not among the rows.
+
+        Returns
+        -------
+        table : QuantileTable
+            The fitted table.
+        """
+        columns = fit_columns(rows.columns, forced, n_quantiles=n_quantiles, max_levels=max_levels)
+        return cls(columns, rows.schema, rows.dtype, handle_unknown)
+
+    def handling(self, handle_unknown: str) -> Self:
+        """Return the same table that deals with unknown levels in this way."""
+        if handle_unknown == self.handle_unknown:
+            return self
+        return replace(self, handle_unknown=handle_unknown)
+
+    # -- what the columns are ------------------------------------------------------------------
+
+    @property
+    def kind(self) -> Literal["affine", "quantile"]:
+        """Name of the kind."""
+        return "quantile"
+
+    @property
+    def names(self) -> list[Any]:
+        """Column names, or positions where ``fit`` saw an array."""
+        return [*range(self.n_encoded)] if self.schema is None else self.schema.names
+
+    @property
+    def n_encoded(self) -> int:
+        """Number of columns of the matrix."""
+        return len(self.columns)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """One block for each column."""
+        return blocks(self.columns)
+
+    @cached_property
+    def ties(self) -> Ties:
+        """The values of each number that were seen more than once; None for other columns."""
+        return tuple(map(tie_table, self.columns))
+
+    @property
+    def center(self) -> np.ndarray:
+        """Zeros: nothing is centred."""
+        return np.zeros(self.n_encoded)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Ones: nothing is divided."""
+        return np.ones(self.n_encoded)
+
+    @cached_property
+    def constant(self) -> np.ndarray:
+        """Mask of the columns with one value or level and nothing missing, or all missing."""
+        return np.array([column["kind"] == "constant" for column in self.columns])
+
+    @cached_property
+    def varying(self) -> np.ndarray:
+        """Mask of the columns that are not constant."""
+        return ~self.constant
+
+    @property
+    def unit(self) -> float:
+        """One: scores have no unit."""
+        return 1.0
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Mask of the columns that are scores."""
+        return np.array([block.kind == "number" for block in self.blocks])
+
+    # -- rows in and out -----------------------------------------------------------------------
+
+    def read(
+        self, X: Any, *, estimator: Any, min_rows: int = 1, allow_missing: bool = False
+    ) -> AnyRows:
+        """Validate rows of anything, in which cells may always be missing."""
+        return check_rows(estimator, X, reset=False, min_rows=min_rows, mixed=True)
+
+    def read_rebuilt(self, X: Any) -> AnyRows:
+        """Validate rows of anything, whatever container and names they come with."""
+        return check_rows(Reconstruction(), X, reset=True, mixed=True)
+
+    def encode(self, rows: AnyRows) -> np.ndarray:
+        """Encode validated rows into a new C-contiguous matrix in their dtype."""
+        return encode_columns(
+            self.columns,
+            _columns_of(rows),
+            names=self.names,
+            handle_unknown=self.handle_unknown,
+            dtype=rows.dtype,
+        )
+
+    def decode(self, matrix: np.ndarray) -> Any:
+        """Decode a matrix into the container that ``fit`` saw."""
+        return self.build(self.values(matrix))
+
+    def values(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the matrix: words have no numbers."""
+        return matrix
+
+    def build(self, values: np.ndarray) -> Any:
+        """Decode a matrix into the container that ``fit`` saw."""
+        return self._contained(decode_columns(self.columns, values), values.dtype)
+
+    def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
+        """Return the rows, which come in the container that can hold them."""
+        return rows
+
+    def _contained(self, columns: list[Cells], dtype: np.dtype[Any]) -> Any:
+        if self.schema is None:
+            return build_array(columns, dtype)
+        return build_columns(columns, self.schema.names, self.schema.backend)
+
+    # -- densities -----------------------------------------------------------------------------
+
+    def log_slope(self, rows: AnyRows) -> np.ndarray:
+        """Give log d score / d value of numbers, the log mass of ties, and 0 elsewhere."""
+        return slopes(self.columns, _columns_of(rows), self.names)
+
+    def log_det(self, rows: AnyRows) -> np.ndarray:
+        """Sum of the slopes of each row."""
+        return np.asarray(self.log_slope(rows).sum(1))
+
+    # -- what is known about rows --------------------------------------------------------------
+
+    def check_completes(self, what: str, *, estimator: Any) -> None:
+        """Accept: cells of such tables are modelled one by one."""
+
+    def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
+        """Translate conditions on columns into codes and scores."""
+        return limits_of(self.columns, self.names, conditions)
+
+    def obeying(self, conditions: Mapping[Any, Any], matrix: np.ndarray) -> Any:
+        """Decode rows drawn within limits, to values that obey to the last digit."""
+        return self._contained(obeying(self.columns, self.names, conditions, matrix), self.dtype)
+
+    def filled(self, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+        """Fill missing cells with the average of several completions."""
+        cells = fill_missing(self.columns, _columns_of(rows), self.names, completions)
+        return self._contained(cells, rows.dtype)
+
+    # -- comparing rows ------------------------------------------------------------------------
+
+    def may_miss(self, matrix: np.ndarray) -> np.ndarray:
+        """Mask of the columns of which cells were missing in ``fit``."""
+        return np.array([block.may_miss for block in self.blocks])
+
+    def ranges(self, matrix: np.ndarray) -> np.ndarray:
+        """Interquartile range of scores; 0 for levels."""
+        return _NORMAL_RANGE * self.numbers
+
+    # -- saving --------------------------------------------------------------------------------
+
+    def to_state(self) -> dict[str, Any]:
+        """Give plain values and arrays."""
+        return {
+            "kind": self.kind,
+            "columns": self.columns,
+            "frame": schema_state(self.schema),
+            "dtype": self.dtype.name,
+            "handle_unknown": self.handle_unknown,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Make the table that :meth:`to_state` has described."""
+        frame = state["frame"]
+        return cls(
+            state["columns"],
+            None if frame is None else FrameSchema(**frame),
+            np.dtype(state["dtype"]),
+            state["handle_unknown"],
+        )
+
+
+def _columns_of(rows: AnyRows) -> tuple[Cells, ...]:
+    if not isinstance(rows, MixedRows):
+        raise TypeError("These rows were read for a table of numbers: read them with this table.")
+    return rows.columns
