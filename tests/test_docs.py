@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -17,18 +18,26 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import sklatent
 import sklatent.base
+from sklatent._utils.declaration import declaration_of
+from sklatent._utils.discovery import all_estimators
 
 DOCS = Path(sklatent.__file__).parents[1] / "docs"
+TASKS = {
+    "reduce": "AutoencoderTransformer",
+    "sample": "VAETransformer",
+    "impute": "VAETransformer",
+    "find anomalies": "LatentAnomalyDetector",
+    "cluster": "LatentClusterer",
+    "embed neighbours": "NeighborEmbedding",
+}
 PAGES = sorted(DOCS.glob("user_guide/*.rst"))
 MODULES = ("datasets", "geometry", "metrics", "plotting")
 QUICK = {"hidden_layer_sizes": (8,), "max_steps": 10, "early_stopping": False, "device": "cpu"}
 
 
-@pytest.fixture(scope="module")
-def example() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location(
-        "example_model", DOCS / "develop" / "example_model.py"
-    )
+@contextmanager
+def loaded(path: Path) -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,6 +45,18 @@ def example() -> Iterator[ModuleType]:
     spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[ModuleType]:
+    with loaded(DOCS / "develop" / "example_model.py") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def guide() -> Iterator[ModuleType]:
+    with loaded(DOCS / "_which_model.py") as module:
+        yield module
 
 
 def test_example_model_is_an_estimator(example: ModuleType) -> None:
@@ -84,6 +105,34 @@ def test_readme_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) 
         [float(number) for _, number in written],
         atol=0.03,
     )
+
+
+@pytest.mark.parametrize("name", [name for name, _ in all_estimators()])
+def test_which_model_has_every_public_estimator(guide: ModuleType, name: str) -> None:
+    page = guide.filled((DOCS / "which_model.rst").read_text(encoding="utf-8"))
+    declared = declaration_of(getattr(sklatent, name))
+    row = page[page.index(f"   * - {declared.question}") :].split("\n   * - ")[0].splitlines()
+    cells = [line.removeprefix("     - ") for line in row[1:]]
+    assert cells[0] == f":class:`~sklatent.{name}`"
+    assert cells[1].count("``transform``") == hasattr(getattr(sklatent, name), "transform")
+    assert cells[2].count(",") == len(declared.tables) - 1
+    assert cells[3:5] == [declared.cost, declared.classic]
+
+
+def test_which_model_needs_the_place_of_its_table(guide: ModuleType) -> None:
+    with pytest.raises(ValueError, match="0 times"):
+        guide.filled("no marker")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_clicks_lead_to_the_estimator_of_a_task(task: str) -> None:
+    index = (DOCS / "index.rst").read_text(encoding="utf-8")
+    links = re.findall(r":(?:doc|class|func|ref):`([^`]+)`", index)
+    assert links[0] == "which_model"
+    page = (DOCS / "which_model.rst").read_text(encoding="utf-8")
+    lines = page.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"   * - **{task}**"))
+    assert lines[at + 1] == f"     - :class:`~sklatent.{TASKS[task]}`"
 
 
 def test_user_guide_lists_its_pages() -> None:
