@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,22 +90,46 @@ def test_examples_of_the_user_guide(page: Path) -> None:
     assert doctest.testfile(str(page), module_relative=False, optionflags=flags).failed == 0
 
 
-def test_readme_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+def tokens(text: str) -> tuple[list[str], list[float]]:
+    """Return the words of a text, numbers replaced, and the numbers."""
+    number = re.compile(r"-?\d*\.?\d+")
+    return number.sub("#", text).split(), [float(found) for found in number.findall(text)]
+
+
+def readme_blocks(text: str) -> list[tuple[str, str | None]]:
+    """Return each snippet with the block of output that follows it, if there is one."""
+    found = re.findall(r"```python\n(.*?)```\n(?:\n```\n(.*?)```)?", text, re.DOTALL)
+    return [(code, printed or None) for code, printed in found]
+
+
+def test_readme_snippets_print_what_they_say(capsys: pytest.CaptureFixture[str]) -> None:
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL)
-    assert match is not None
-    exec(compile(match[1], "README.md", "exec"), {})
-    printed, written = (
-        [line.rsplit(maxsplit=1) for line in block.splitlines()]
-        for block in (capsys.readouterr().out, match[2])
-    )
-    assert [name for name, _ in printed] == [name for name, _ in written]
-    # another machine or version may round its way to a slightly other model
-    np.testing.assert_allclose(
-        [float(number) for _, number in printed],
-        [float(number) for _, number in written],
-        atol=0.03,
-    )
+    blocks = readme_blocks(text)
+    assert len(blocks) == text.count("```python") > 0
+    namespace: dict[str, Any] = {}
+    for code, written in blocks:
+        exec(compile(code, "README.md", "exec"), namespace)
+        words, numbers = tokens(capsys.readouterr().out)
+        written_words, written_numbers = tokens(written or "")
+        assert words == written_words
+        # another machine or version may round its way to a slightly other model
+        np.testing.assert_allclose(numbers, written_numbers, atol=0.03)
+
+
+def test_readme_is_short_and_its_links_lead_somewhere() -> None:
+    root = DOCS.parent
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 160
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (root / link).exists()] == []
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert [(root / name).stat().st_size < 60_000 for name in pictures] == [True]
+
+
+def test_front_pages_name_every_public_estimator() -> None:
+    for page in (DOCS.parent / "README.md", DOCS / "index.rst", DOCS / "user_guide/first_steps.rst"):
+        text = page.read_text(encoding="utf-8")
+        assert [name for name in sklatent.__all__ if name not in text] == [], page.name
 
 
 @pytest.mark.parametrize("name", [name for name, _ in all_estimators()])

@@ -172,7 +172,7 @@ class AutoencoderTransformer(
     _declares: ClassVar[Declaration] = Declaration(
         question="Reduce many columns to few, better than PCA does?",
         tables=("numeric", "mixed"),
-        cost="about 2 CPU seconds up to 8,000 rows; 27 for 100,000 rows of 30 columns",
+        cost="2.5 CPU seconds up to 8,000 rows (worst 13); 27 for 100,000 rows of 30 columns",
         classic=(
             "PCA: below 100 rows the answer is PCA itself, below 400 rows in raw units hardly "
             "better; its fit takes milliseconds"

@@ -255,7 +255,7 @@ class VAETransformer(
     _declares: ClassVar[Declaration] = Declaration(
         question="Draw new rows, fill missing cells, or tell how likely a row is?",
         tables=("numeric", "mixed"),
-        cost="about 2 to 3 CPU seconds up to 8,000 rows of numbers; 30 for 10,000 mixed rows",
+        cost="2.7 CPU seconds up to 8,000 rows of numbers (worst 13); 30 for 10,000 mixed rows",
         classic=(
             "GaussianMixture: the higher likelihood on 23 of 32 tables of numbers, against 6; "
             "its samples of digits are less often nearest to training rows"
