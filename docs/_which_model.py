@@ -54,5 +54,7 @@ def filled(page: str) -> str:
         If the marker is not there exactly once.
     """
     if page.count(MARKER) != 1:
-        raise ValueError(f"The page needs the line {MARKER!r} once, not {page.count(MARKER)} times.")
+        raise ValueError(
+            f"The page needs the line {MARKER!r} once, not {page.count(MARKER)} times."
+        )
     return page.replace(MARKER, table())

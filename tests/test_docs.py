@@ -127,7 +127,11 @@ def test_readme_is_short_and_its_links_lead_somewhere() -> None:
 
 
 def test_front_pages_name_every_public_estimator() -> None:
-    for page in (DOCS.parent / "README.md", DOCS / "index.rst", DOCS / "user_guide/first_steps.rst"):
+    for page in (
+        DOCS.parent / "README.md",
+        DOCS / "index.rst",
+        DOCS / "user_guide/first_steps.rst",
+    ):
         text = page.read_text(encoding="utf-8")
         assert [name for name in sklatent.__all__ if name not in text] == [], page.name
 
