@@ -79,14 +79,15 @@ def test_an_estimator_takes_the_old_name_wherever_parameters_are_given() -> None
 
 
 def test_a_function_and_a_class_answer_to_their_old_names() -> None:
-    with pytest.warns(FutureWarning, match="'walk' was renamed to 'path' in sklatent 0.9; .* 0.11"):
-        alias = Alias(old="walk", new="path", since="0.9")
-        walk = deprecated_alias(alias, path)
-        assert walk(1, n_steps=2) == (1, 2)
+    walk = deprecated_alias(Alias(old="walk", new="path", since="0.9"), path)
     assert walk.__name__ == "walk"
-    with pytest.warns(FutureWarning, match="'Ambler' was renamed to 'Walker'"):
-        old = deprecated_alias(Alias(old="Ambler", new="Walker", since="1.0"), Walker)
-        assert isinstance(old(n_steps=2), Walker)
+    with pytest.warns(FutureWarning, match="'walk' was renamed to 'path' .* removed in 0.11"):
+        answer = walk(1, n_steps=2)
+    assert answer == (1, 2)
+    old = deprecated_alias(Alias(old="Ambler", new="Walker", since="1.0"), Walker)
+    with pytest.warns(FutureWarning, match="'Ambler' was renamed to 'Walker' .* removed in 1.2"):
+        model = old(n_steps=2)
+    assert isinstance(model, Walker)
 
 
 def test_nothing_warns_before_the_old_name_is_used() -> None:

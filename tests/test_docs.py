@@ -31,7 +31,7 @@ TASKS = {
     "cluster": "LatentClusterer",
     "embed neighbours": "NeighborEmbedding",
 }
-PAGES = sorted(DOCS.glob("user_guide/*.rst"))
+PAGES = [*sorted(DOCS.glob("user_guide/*.rst")), DOCS / "develop" / "deprecation.rst"]
 MODULES = ("datasets", "geometry", "metrics", "plotting")
 QUICK = {"hidden_layer_sizes": (8,), "max_steps": 10, "early_stopping": False, "device": "cpu"}
 
@@ -166,7 +166,8 @@ def test_two_clicks_lead_to_the_estimator_of_a_task(task: str) -> None:
 
 def test_user_guide_lists_its_pages() -> None:
     index = (DOCS / "user_guide" / "index.rst").read_text(encoding="utf-8")
-    assert [page.stem for page in PAGES if page.stem != "index" and page.stem not in index] == []
+    stems = [page.stem for page in PAGES if page.parent.name == "user_guide"]
+    assert [stem for stem in stems if stem != "index" and stem not in index.split()] == []
 
 
 def test_every_public_name_has_an_api_page() -> None:
