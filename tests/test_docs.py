@@ -164,6 +164,20 @@ def test_two_clicks_lead_to_the_estimator_of_a_task(task: str) -> None:
     assert lines[at + 1] == f"     - :class:`~sklatent.{TASKS[task]}`"
 
 
+def prose() -> list[Path]:
+    root = DOCS.parent
+    written = [*DOCS.glob("*.rst"), *DOCS.glob("user_guide/*.rst"), *DOCS.glob("develop/*.rst")]
+    return sorted([*written, *DOCS.glob("examples/*.py"), *root.glob("*.md")])
+
+
+@pytest.mark.parametrize("page", prose(), ids=lambda page: page.name)
+def test_one_word_for_one_thing(page: Path) -> None:
+    # instead: missing cells, latent traversal, reconstructed, rotated, samples or synthetic rows
+    others = r"\b(holes?|knobs?|rebuil(?:d|ds|t|ding)|turned|drawn rows|rows drawn)\b"
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(others, text, re.IGNORECASE) == []
+
+
 def test_user_guide_lists_its_pages() -> None:
     index = (DOCS / "user_guide" / "index.rst").read_text(encoding="utf-8")
     stems = [page.stem for page in PAGES if page.parent.name == "user_guide"]

@@ -253,7 +253,7 @@ class VAETransformer(
     """
 
     _declares: ClassVar[Declaration] = Declaration(
-        question="Draw new rows, fill missing cells, or tell how likely a row is?",
+        question="Sample synthetic rows, impute missing cells, or tell how likely a row is?",
         tables=("numeric", "mixed"),
         cost="2.7 CPU seconds up to 8,000 rows of numbers (worst 13); 30 for 10,000 mixed rows",
         classic=(
