@@ -29,7 +29,7 @@ def save(display: Any, path: Path) -> None:
 
 
 def _digits(output: Path) -> None:
-    """Ways between images, and what the knobs do."""
+    """Ways between images, and latent traversals."""
     import sklatent
     from sklatent.plotting import (
         InterpolationDisplay,
@@ -60,10 +60,10 @@ def _digits(output: Path) -> None:
         image_shape=IMAGE,
     )
     save(paths, output / "paths_digits.png")
-    knobs = TraversalDisplay.from_estimator(
+    traversal = TraversalDisplay.from_estimator(
         model, test, row=starts[1], n_values=9, image_shape=IMAGE
     )
-    save(knobs, output / "knobs_digits.png")
+    save(traversal, output / "traversal_digits.png")
 
 
 def _tumours(output: Path) -> None:
@@ -85,11 +85,11 @@ def _tumours(output: Path) -> None:
     )
     model = AutoencoderTransformer(4, rotation="auto", random_state=0).fit(train)
     found = latent_report(model, test)
-    print("four dimensions, turned so that each drives few columns of the tumours:")
+    print("four dimensions, rotated so that each drives few columns of the tumours:")
     print(f"\n{found}\n")
     save(LatentReportDisplay.from_report(found), output / "dimensions.png")
     save(ReconstructionDisplay.from_estimator(model, test), output / "rebuilt_columns.png")
-    save(TraversalDisplay.from_estimator(model, test, row=1), output / "knobs_tumours.png")
+    save(TraversalDisplay.from_estimator(model, test, row=1), output / "traversal_tumours.png")
 
     towards = attribute_direction(model.transform(train), is_train)
     print(f"direction of the malignant ones: AUROC {towards.strength:.3f} on rows held out of it")

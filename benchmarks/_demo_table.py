@@ -1,4 +1,4 @@
-"""The part of the demo on mixed tables: a fit, drawn rows, and the report on them."""
+"""The part of the demo on mixed tables: a fit, samples, and the report on them."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ TARGET = "survived"
 # A third is held out, and the report wants 20 rows of it.
 FEWEST_ROWS = 60
 MAX_ROWS = 10_000
-# A column of words most of which stand in one row only is a name or a text, not a category.
+# A column of strings most of which stand in one row only is a name or a text, not a category.
 MOST_DISTINCT = 0.5
 FEWEST_NAMES = 20
 
@@ -75,7 +75,7 @@ def _tidied(table: Any, name: str, *, keep: bool) -> Any:
             print(f"read {name!r} as dates")
             return table.assign(**{name: dates.reindex(table.index)})
         if n_distinct > max(FEWEST_NAMES, MOST_DISTINCT * len(known)):
-            left_out = f"{n_distinct} different words in {len(known)} rows are no categories"
+            left_out = f"{n_distinct} different strings in {len(known)} rows are no categories"
     if left_out is None or keep:
         return table
     print(f"dropped {name!r}: {left_out}")
@@ -83,7 +83,7 @@ def _tidied(table: Any, name: str, *, keep: bool) -> Any:
 
 
 def show(table: Any, target: str | None, output: Path) -> None:
-    """Fit to two thirds of the rows, draw as many, and compare with the last third."""
+    """Fit to two thirds of the rows, sample as many, and compare with the last third."""
     from matplotlib import pyplot as plt
 
     from sklatent import VAETransformer
@@ -102,7 +102,7 @@ def show(table: Any, target: str | None, output: Path) -> None:
         f"{model.kl_per_component_.sum():.1f} nats about a row"
     )
     drawn = model.sample(len(train), random_state=0)
-    print("drawn rows:\n" + drawn.head().to_string(max_colwidth=16, line_width=100))
+    print("samples:\n" + drawn.head().to_string(max_colwidth=16, line_width=100))
     if model.table_.mode_ == "quantile":
         _show_verbs(model, test, target)
     report = synthetic_report(train, test, drawn, target=target, random_state=0)
@@ -118,21 +118,21 @@ def _fitted(model: Any, train: Any) -> tuple[Any, float]:
 
 
 def _columns(model: Any, train: Any) -> list[list[Any]]:
-    """Say in words how each column is taken."""
+    """Say how each column is taken."""
     lines = []
     shares = train.isna().mean()
     kinds = model.table_.blocks_
     if model.table_.mode_ == "affine":
         kinds = kinds * train.shape[1]
     for name, (kind, _, _, n_levels, _) in zip(train.columns, kinds, strict=True):
-        words = {"category": f"{n_levels} levels", "numeric": "number"}
+        words = {"category": f"{n_levels} categories", "numeric": "number"}
         missing = f"{shares[name]:.1%}" if shares[name] else ""
         lines.append([name, words.get(kind, kind), missing])
     return lines
 
 
 def _show_verbs(model: Any, test: Any, target: str | None) -> None:
-    """Draw rows under a condition, and fill holes."""
+    """Sample under a condition, and impute missing cells."""
     levels = {name: test[name].dropna().unique() for name in test.columns}
     named = target if target is not None and len(levels[target]) <= FEWEST_NAMES else None
     if named is None:

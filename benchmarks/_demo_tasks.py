@@ -132,7 +132,7 @@ def _cluster(name: str) -> list[list[Any]]:
 
 
 def _clusters_figure(output: Path) -> None:
-    """The latent space of the digits; centres of the clusters, and rows drawn from them."""
+    """The latent space of the digits; centres of the clusters, and samples of them."""
     from matplotlib import pyplot as plt
 
     from sklatent import LatentClusterer
@@ -149,7 +149,7 @@ def _clusters_figure(output: Path) -> None:
         for axis, image in zip(axes[:, column], [center, *drawn], strict=True):
             axis.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
             axis.set(xticks=[], yticks=[])
-    for axis, text in zip(axes[:2, 0], ("centre", "drawn"), strict=True):
+    for axis, text in zip(axes[:2, 0], ("centre", "samples"), strict=True):
         axis.set_ylabel(text, rotation=0, ha="right", va="center")
     figure.savefig(output / "cluster_rows.png", dpi=120, bbox_inches="tight")
     plt.close(figure)

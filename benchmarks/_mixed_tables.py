@@ -73,10 +73,10 @@ def split(name: str, seed: int, data: str | None) -> tuple[Frame, Frame]:
 
 
 def many_levels(n_rows: int, n_levels: int) -> Frame:
-    """Draw the generated table with one more column: words of many levels, some frequent."""
+    """Make the generated table with one more column: many categories, some frequent."""
     frame, factors = make_mixed_table(n_rows, random_state=0, return_factors=True)
     rng = np.random.default_rng(0)
-    # skewed like names of places, and tied to the first factor; every level is there
+    # skewed like names of places, and tied to the first factor; every category is there
     rank = np.argsort(np.argsort(factors[:, 0] + 0.5 * rng.standard_normal(n_rows))) / n_rows
     code = (n_levels * rank**2).astype(int)
     code[rng.permutation(n_rows)[:n_levels]] = np.arange(n_levels)

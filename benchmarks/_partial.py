@@ -29,7 +29,7 @@ def read_partial(
 
 
 def finished(ledger: Ledger, planned: list[Cell]) -> tuple[list[Row], str]:
-    """Rows of the cells that are there, and in words which are not."""
+    """Rows of the cells that are there, and a sentence on which are not."""
     done = [cell for cell in planned if ledger.has(cell)]
     rows = check_sane(ledger.select(done), done)
     left: dict[str, list[str]] = {}

@@ -19,12 +19,12 @@ def peer_names() -> list[str]:
 
 
 def fit_peer(name: str, train: Frame, seed: int) -> Draw:
-    """Fit a peer; what it returns draws that many rows."""
+    """Fit a peer; what it returns samples that many rows."""
     return gaussian_copula(train, seed) if name == "copula" else _ctgan(name, train, seed)
 
 
 def is_category(series: Any) -> bool:
-    """Whether a column holds words or booleans: neither numbers nor dates."""
+    """Whether a column holds strings or booleans: neither numbers nor dates."""
     return series.dtype == bool or series.dtype.kind not in "iufM"
 
 
@@ -64,7 +64,7 @@ def gaussian_copula(train: Frame, seed: int) -> Draw:
 
 
 def _order(series: Any) -> NDArray[np.intp]:
-    """Rows in the order of their values, missing cells last; levels by how frequent they are."""
+    """Rows in the order of their values, missing cells last; categories by their frequency."""
     if not is_category(series):
         return np.asarray(series.reset_index(drop=True).sort_values(kind="stable").index)
     text = series.astype(str)
@@ -86,7 +86,7 @@ def _within_ties(
 
 
 def _ctgan(name: str, train: Frame, seed: int) -> Draw:
-    """TVAE or CTGAN with their defaults; holes in numbers, which they do not take, as flags."""
+    """TVAE or CTGAN with their defaults; missing numbers, which they do not take, as flags."""
     from ctgan import CTGAN, TVAE
 
     prepared, flags = _without_holes(train)

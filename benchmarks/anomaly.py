@@ -232,7 +232,7 @@ def methods_table(rows: list[Row]) -> str:
 
 
 def network_line(rows: list[Row]) -> str:
-    """Say in words whether the network beats plain neighbours."""
+    """Say whether the network beats plain neighbours."""
     lines = []
     pairs = [("U", "knn_wide"), ("U", "knn_wide_l1"), ("S", "knn_mean5"), ("S", "knn_mean5_l1")]
     for protocol, peer in pairs:

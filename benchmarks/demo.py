@@ -12,10 +12,11 @@ The latent spaces are then looked at: ways between images, what single component
 to the columns of a table, and the direction along which tumours become malignant.
 
 Then anomalies and clusters are sought on real tables, without labels. Figures show scores with
-their threshold, odd digits with the pixels that are odd, clusters and rows drawn from them.
+their threshold, odd digits with the pixels that are odd, clusters and samples of them.
 
-Last, the variational autoencoder is fitted to a generated table of words, numbers, dates and holes;
-drawn rows are compared with rows held out. With --data, only this is done, on your own table.
+Last, the variational autoencoder is fitted to a generated table of categories, numbers, dates and
+missing cells; samples are compared with rows held out. With --data, only this is done, on your own
+table.
 """
 
 import argparse
@@ -118,7 +119,7 @@ def latent_figure(path: Path) -> None:
 
 
 def images_figure(path: Path, chosen: dict[str, Pipeline], test: Matrix) -> None:
-    """Held-out digits, what each method rebuilds, and sampled digits."""
+    """Held-out digits, what each method reconstructs, and sampled digits."""
     from matplotlib import pyplot as plt
 
     strips = {"held out": test[:N_IMAGES]}
@@ -203,7 +204,10 @@ def main() -> None:
         beside_pca(options.output, options.jobs)
         _demo_geometry.show(options.output)
         _demo_tasks.show(options.output)
-        print("a generated table of words, numbers, dates and holes, from make_mixed_table:")
+        print(
+            "a generated table of categories, numbers, dates and missing cells, "
+            "from make_mixed_table:"
+        )
         table, target = _demo_table.generated()
     else:
         table, target = _demo_table.read_table(options.data, options.target), options.target

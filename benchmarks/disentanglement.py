@@ -6,7 +6,7 @@ sparse (`make_factor_table`, 5 factors in 30 columns), shapes (`make_shapes`, 4 
 pixels), and linear_normal, whose factors nobody can find: normal ones cannot be told from a
 rotation of them. Widths: as many codes as factors, and twice as many. Families: pca; fastica of X;
 autoencoder and vae (AutoencoderTransformer and VAETransformer with their defaults), vae4
-(`beta=4`), each as it is and with its codes turned by `rotation`; and the ceiling, a patient
+(`beta=4`), each as it is and with its codes rotated by `rotation`; and the ceiling, a patient
 MLPRegressor that is shown the factors of the fitted rows. It is no bound: it is a network, too.
 
 MIG is the mutual information gap, DCI-D the disentanglement by boosted trees (2,000 rows), R2 how
@@ -14,7 +14,7 @@ well those trees predict the factors (informativeness); all are at most 1. Media
 quartiles. *share* is the MIG over that of the ceiling, seed by seed. Who is ahead is said of all
 but the ceiling and "auto", which is one of the others; medians within 0.01 count as level.
 
-A rotation does not change the training: a network is fitted once, and turned in each way as `fit`
+A rotation does not change the training: a network is fitted once, and rotated in each way as `fit`
 does it. In the cells of the first seed `fit(rotation="ica")` has to give the same codes.
 """
 
@@ -143,7 +143,7 @@ def make_model(cell: Cell) -> Any:
 
 
 def turn(model: Any, X: Matrix, way: str) -> Any:
-    """Turn a fitted model as `fit(X)` with this `rotation` does after training."""
+    """Rotate a fitted model as `fit(X)` with this `rotation` does after training."""
     from sklatent._training import resolve_device
     from sklatent.models._rotation import RotationMixin
 
@@ -156,7 +156,7 @@ def turn(model: Any, X: Matrix, way: str) -> Any:
 
 
 def check_against_fit(turned: Any, X: Matrix) -> None:
-    """Refuse to go on where `fit` turns otherwise than measured here."""
+    """Refuse to go on where `fit` rotates otherwise than measured here."""
     codes, fitted = turned.transform(X), clone(turned).fit(X).transform(X)
     apart = np.abs(fitted - codes).max(0) / codes.std(0)
     if apart.max() > 1e-6:
@@ -178,7 +178,7 @@ def scores(codes: Matrix, factors: Matrix, way: str) -> Row:
 def scores_once(
     codes: Matrix, factors: Matrix, way: str, known: dict[str, Matrix], row: Row
 ) -> Row:
-    """Scores of turned codes; those of another way that has turned them alike, where there is."""
+    """Scores of rotated codes; those of another way that has rotated them alike, where there is."""
     for other, same in known.items():
         if np.array_equal(same, codes):
             return {f"{figure}_{way}": row[f"{figure}_{other}"] for figure in FIGURES[:-1]}
@@ -187,7 +187,7 @@ def scores_once(
 
 
 def measure(cell: Cell, data: str | None) -> Row:
-    """Fit once, turn the codes in each way, and compare them with the factors of other rows."""
+    """Fit once, rotate the codes in each way, and compare them with the factors of other rows."""
     warm_up()
     X, factors, X_new, factors_new = draw(cell["table"], cell["n"], cell["seed"])
     model = make_model(cell)
@@ -322,7 +322,7 @@ def overview(rows: list[Row]) -> str:
 
 
 def choices(rows: list[Row]) -> str:
-    """What "auto" took, how many components were turned, and which fits did not converge."""
+    """What "auto" took, how many components were rotated, and which fits did not converge."""
     lines = []
     for table, k, family in dict.fromkeys((row["table"], row["k"], row["family"]) for row in rows):
         if family not in (*NETWORKS, "fastica"):

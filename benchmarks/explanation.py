@@ -4,7 +4,7 @@ A cell is a table x seed. Detectors are fitted to two thirds of the normal rows 
 200 of the others 1 to 3 cells, known to us alone, get the value of another row. hit@k is the share
 of them among the k columns that a method ranks first, k being their number in that row. Methods:
 sklatent (novelty=True) and sklatent_u (novelty=False), their contributions; pca, contributions of
-the detector around PCA with 85 % of the variance; knn, around nothing at all (rows are rebuilt as
+the detector around PCA with 85 % of the variance; knn, around nothing at all (rows are decoded as
 they are, which leaves the neighbours); robust_z, the distance from the column's median in units of
 its median absolute deviation, which knows nothing of other columns; chance.
 

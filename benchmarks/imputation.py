@@ -1,15 +1,15 @@
 """How near do filled cells come to what they had held?
 
 A cell is a table x mechanism x share of missing cells x seed x method; each method is fitted to the
-table with holes and fills that table. MCAR: every cell is emptied with the same probability. MAR: a
-random third of the columns stays complete, and the others lose cells with a probability that
+table with missing cells and imputes it. MCAR: every cell is emptied with the same probability. MAR:
+a random third of the columns stays complete, and the others lose cells with a probability that
 depends on the ranks of those. Judged by `sklatent.metrics.imputation_report`: RMSE in standard
 deviations, accuracy of categories, CRPS of draws, coverage of their 90 % intervals.
 
 Methods: sklatent (VAETransformer with its defaults, 20 draws of `sample_imputations`), simple (mean
-or most frequent level), knn (KNNImputer), ridge and boosting (IterativeImputer with BayesianRidge
-and with HistGradientBoostingRegressor; ridge with five draws from its posterior). The peers see
-standardized numbers and ordinal codes, and answer with the nearest level.
+or most frequent category), knn (KNNImputer), ridge and boosting (IterativeImputer with
+BayesianRidge and with HistGradientBoostingRegressor; ridge with five draws from its posterior). The
+peers see standardized numbers and ordinal codes, and answer with the nearest category.
 """
 
 import math
@@ -58,7 +58,7 @@ Matrix = NDArray[np.float64]
 
 
 def cells_of(options: Options, methods: Iterable[str]) -> list[Cell]:
-    """All cells; every method on the same holes."""
+    """All cells; every method on the same missing cells."""
     if options.quick:
         first = {"table": "tiny", "mechanism": "mar", "share": 20, "seed": 0}
         return [{**first, "method": method} for method in methods]
@@ -74,7 +74,7 @@ def cells_of(options: Options, methods: Iterable[str]) -> list[Cell]:
     ]
 
 
-# -- tables and holes ------------------------------------------------------------------------------
+# -- tables and missing cells ----------------------------------------------------------------------
 
 
 def _table(name: str, data: str | None) -> Frame:
@@ -117,7 +117,7 @@ class Codes:
     """Numbers standardized and categories as ordinal codes, for the peers."""
 
     matrix: Matrix
-    scales: tuple[Any, ...]  # by column: (mean, deviation), or the levels
+    scales: tuple[Any, ...]  # by column: (mean, deviation), or the categories
 
     @classmethod
     def of(cls, frame: Frame) -> "Codes":
@@ -252,7 +252,7 @@ def methods_table(rows: list[Row]) -> str:
 
 
 def _together(rows: list[Row], a: str, b: str) -> list[tuple[Row, Row]]:
-    """Pair rows of two methods on the same holes."""
+    """Pair rows of two methods on the same missing cells."""
     places = KEYS[:-1]
     of_b = {tuple(r[key] for key in places): r for r in rows if r["method"] == b}
     pairs = [(r, of_b.get(tuple(r[key] for key in places))) for r in rows if r["method"] == a]

@@ -1,4 +1,4 @@
-"""Do rows drawn from a mixed table's model look real without being copies?
+"""Do samples of a mixed table's model look real without being copies?
 
 A cell is a table x split x method; all methods see the same training rows and are judged by the
 same rows held out, with `sklatent.metrics.synthetic_report`. `adult` has 10,000 training rows and
@@ -9,9 +9,9 @@ columns' own distributions), tvae and ctgan (300 epochs; only where `ctgan` is i
 
 Left out are copies of the target (titanic: alive) and free text (mpg: name).
 
-Further cells: *conditions* compares P(target | two columns) in rows drawn under conditions with all
+Further cells: *conditions* compares P(target | two columns) in samples under conditions with all
 rows of the file, where the training table has 100 rows or more; *growth* fits to 10,000 rows and
-to the whole table; *levels* fits to 200,000 rows with a column of 5,000 levels.
+to the whole table; *levels* fits to 200,000 rows with a column of 5,000 categories.
 """
 
 import math
@@ -115,7 +115,7 @@ def measure(cell: Cell, data: str | None) -> Row:
 
 
 def _rows(cell: Cell, data: str | None) -> Row:
-    """Fit, draw as many rows as there were, and judge them."""
+    """Fit, sample as many rows as there were, and judge them."""
     from sklatent.metrics import synthetic_report
 
     table, seed = cell["table"], cell["split"]
@@ -137,7 +137,7 @@ def _rows(cell: Cell, data: str | None) -> Row:
 
 
 def _conditions(cell: Cell, data: str | None) -> Row:
-    """Compare the target's share in rows drawn under conditions with that of real rows."""
+    """Compare the target's share in samples under conditions with that of real rows."""
     name, seed = cell["table"], cell["split"]
     train, _ = split(name, seed, data)
     known = TABLES[name]
@@ -180,7 +180,7 @@ def _growth(cell: Cell, data: str | None) -> Row:
 
 
 def _levels(cell: Cell, data: str | None) -> Row:
-    """Fit to as many rows as the cell says, with a column of a fortieth as many levels."""
+    """Fit to as many rows as the cell says, with a column of a fortieth as many categories."""
     table = many_levels(cell["split"], cell["split"] // 40)
     model = _model(cell["table"], 0)
     started = time.process_time()

@@ -90,7 +90,7 @@ def _cell(*values: Any) -> Cell:
     return dict(zip(KEYS, values, strict=True))
 
 
-# -- methods: fit to training rows, return what rebuilds held-out ones ---------------------------
+# -- methods: fit to training rows, return what reconstructs held-out ones -------------------------
 
 Rebuild = Callable[[Matrix], Matrix]
 

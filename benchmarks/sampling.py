@@ -74,7 +74,7 @@ def cells_of(options: Options) -> list[Cell]:
     ]
 
 
-# -- samplers: fit to training rows, return what draws n rows --------------------------------------
+# -- samplers: fit to training rows, return what samples n rows ------------------------------------
 
 
 def _vae(train: Matrix, seed: int, n_components: int | Literal["auto"]) -> Sampler:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import sklatent
+
+sys.path.insert(0, str(Path(__file__).parent))  # Sphinx reads this file from anywhere
+from _which_model import filled
 
 project = "sklatent"
 author = "sklatent developers"
@@ -62,5 +67,16 @@ def _clean_docstring(
     lines[:] = [_FITTED_WIDTH.sub(r"\_", line) if "shape (" in line else line for line in lines]
 
 
+def _fill_which_model(app: Any, docname: str, source: list[str]) -> None:
+    if docname == "which_model":
+        source[0] = filled(source[0])
+
+
+def _always_outdated(app: Any, env: Any, added: Any, changed: Any, removed: Any) -> list[str]:
+    return ["which_model"]  # its table follows the code, not the file
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", _clean_docstring, priority=100)
+    app.connect("source-read", _fill_which_model)
+    app.connect("env-get-outdated", _always_outdated)

@@ -43,17 +43,17 @@ ClusterDisplay.from_estimator(model, X)
 plt.show()
 
 # %%
-# Centres and drawn rows
-# ----------------------
+# Centres and samples
+# -------------------
 #
-# The first column is the decoded centre of each cluster, the others are rows drawn from it.
+# The first column is the decoded centre of each cluster, the others are samples of it.
 
 figure, axes = plt.subplots(5, 14, figsize=(9, 3.6), layout="constrained")
 centers = model.cluster_centers_
 for cluster in range(10):
     row, left = cluster % 5, 7 * (cluster // 5)
-    drawn = model.sample(5, cluster=cluster, random_state=0)
-    for place, image in enumerate([centers[cluster], *drawn]):
+    samples = model.sample(5, cluster=cluster, random_state=0)
+    for place, image in enumerate([centers[cluster], *samples]):
         axes[row, left + place].imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
 for axis in axes.flat:
     axis.set_axis_off()

@@ -2,8 +2,8 @@
 Cleaning noisy images
 =====================
 
-With ``noise > 0`` the autoencoder is trained to rebuild rows from noisy copies of themselves. It
-learns to move a disturbed row back to where rows usually lie, which PCA can do along straight
+With ``noise > 0`` the autoencoder is trained to reconstruct rows from noisy copies of themselves.
+It learns to move a disturbed row back to where rows usually lie, which PCA can do along straight
 directions only.
 
 No noisy image is shown to ``fit``: the model adds the noise itself, a fresh draw at every step.

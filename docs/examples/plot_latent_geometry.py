@@ -2,8 +2,8 @@
 Seeing and moving in a latent space
 ===================================
 
-Paths, knobs and directions in the latent space of the handwritten digits, and what the dimensions
-mean in a mixed table. All of it works on PCA and on pipelines as well.
+Paths, traversals and directions in the latent space of the handwritten digits, and what the
+dimensions mean in a mixed table. All of it works on PCA and on pipelines as well.
 """
 
 # %%
@@ -62,8 +62,8 @@ InterpolationDisplay.from_estimator(
 plt.show()
 
 # %%
-# One knob at a time
-# ------------------
+# Latent traversal
+# ----------------
 
 TraversalDisplay.from_estimator(model, test, row=3, image_shape=(8, 8))
 plt.show()
@@ -101,8 +101,8 @@ indices = nearest(model, X[:1400], test, n_neighbors=1)[1][:, 0]
 print(f"nearest training row has the same label: {np.mean(y[indices] == labels):.1%}")
 
 # %%
-# A table of words, numbers, dates and holes
-# ------------------------------------------
+# A table of categories, numbers, dates and missing cells
+# -------------------------------------------------------
 #
 # The columns that each dimension changes most, from one row; numbers are coloured by their distance
 # from the mean of the column.

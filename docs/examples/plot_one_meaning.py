@@ -2,8 +2,8 @@
 One meaning per dimension
 =========================
 
-Training fixes a latent space, not the axes in it. ``rotation`` turns the codes after training,
-so that each component means one thing, and rows are rebuilt as before.
+Training fixes a latent space, not the axes in it. ``rotation`` rotates the codes after training,
+so that each component means one thing, and rows are reconstructed as before.
 
 Factors that are known
 ----------------------
@@ -27,7 +27,7 @@ train, test, known = X[:5000], X[5000:], factors[5000:]
 models = {
     "PCA": PCA(5),
     "autoencoder": AutoencoderTransformer(5, random_state=0),
-    "autoencoder, turned": AutoencoderTransformer(5, rotation="auto", random_state=0),
+    "autoencoder, rotated": AutoencoderTransformer(5, rotation="auto", random_state=0),
 }
 codes = {name: model.fit(train).transform(test) for name, model in models.items()}
 for name, Z in codes.items():
@@ -51,17 +51,17 @@ figure.colorbar(image, ax=axes, label="absolute correlation")
 plt.show()
 
 # %%
-# Rows are rebuilt as before:
-before, after = models["autoencoder"], models["autoencoder, turned"]
-rebuilt = [model.inverse_transform(model.transform(test)) for model in (before, after)]
-gap = np.abs(rebuilt[0] - rebuilt[1]).max()
-print(f"turned by {after.rotation_}; largest difference of rebuilt cells {gap:.0e}")
+# Rows are reconstructed as before:
+before, after = models["autoencoder"], models["autoencoder, rotated"]
+reconstructed = [model.inverse_transform(model.transform(test)) for model in (before, after)]
+gap = np.abs(reconstructed[0] - reconstructed[1]).max()
+print(f"rotated by {after.rotation_}; largest difference of reconstructed cells {gap:.0e}")
 
 # %%
 # Factors that nobody knows
 # -------------------------
 #
-# In a real table ``rotation="auto"`` turns the codes only where there is a reason to. Here, in
+# In a real table ``rotation="auto"`` rotates the codes only where there is a reason to. Here, in
 # measurements of cell nuclei, no independent directions are found twice, but the columns load on
 # few components each, more clearly than by chance: size (radius, perimeter, area), the shape of the
 # outline (smoothness, compactness, fractal dimension), how much these vary within a sample (the

@@ -54,8 +54,8 @@ def pipelines(n_components):
 def explained_variance(reduce, scaler, X):
     """Share of the variance of X that survives encoding and decoding."""
     scaled = scaler.transform(X)
-    rebuilt = scaler.transform(reduce.inverse_transform(reduce.transform(X)))
-    return 1 - np.sum((scaled - rebuilt) ** 2) / np.sum(scaled**2)
+    reconstructed = scaler.transform(reduce.inverse_transform(reduce.transform(X)))
+    return 1 - np.sum((scaled - reconstructed) ** 2) / np.sum(scaled**2)
 
 
 kept = {"PCA": [], "autoencoder": []}

@@ -2,7 +2,7 @@
 New rows that look like the old ones
 ====================================
 
-:meth:`VAETransformer.sample <sklatent.VAETransformer.sample>` draws new rows: images of digits
+:meth:`VAETransformer.sample <sklatent.VAETransformer.sample>` samples new rows: images of digits
 first, then patients of the breast cancer table, as a data frame with its columns. A sampler is
 easily flattered, so two tests follow: can a classifier tell the new rows from real ones, and are
 they copies of the training rows?
@@ -26,17 +26,17 @@ from sklatent import VAETransformer
 X, _ = load_digits(return_X_y=True)
 X_train, X_test = train_test_split(X, test_size=0.5, random_state=0)
 vae = VAETransformer(random_state=0).fit(X_train)
-drawn = vae.sample(len(X_test), random_state=0)
-print(f"{vae.n_components_} components, pixels from {drawn.min():.0f} to {drawn.max():.0f}")
+samples = vae.sample(len(X_test), random_state=0)
+print(f"{vae.n_components_} components, pixels from {samples.min():.0f} to {samples.max():.0f}")
 
 figure, axes = plt.subplots(6, 14, figsize=(9, 4.2), layout="constrained")
-for line, images in zip(axes, [*np.split(X_test[:42], 3), *np.split(drawn[:42], 3)], strict=True):
+for line, images in zip(axes, [*np.split(X_test[:42], 3), *np.split(samples[:42], 3)], strict=True):
     for axis, image in zip(line, images, strict=True):
         axis.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_color("#d4d4d8")
 axes[1, 0].set_ylabel("real", fontsize="large")
-axes[4, 0].set_ylabel("drawn", fontsize="large")
+axes[4, 0].set_ylabel("synthetic", fontsize="large")
 plt.show()
 
 # %%
@@ -63,7 +63,7 @@ pairs = [
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
 for axis, (across, up) in zip(axes, pairs, strict=True):
     axis.scatter(test[across], test[up], s=10, color="#8a8f98", alpha=0.6, label="held out")
-    axis.scatter(new[across], new[up], s=10, color="#c2410c", alpha=0.6, label="drawn")
+    axis.scatter(new[across], new[up], s=10, color="#c2410c", alpha=0.6, label="synthetic")
     axis.set(xlabel=across, ylabel=up)
 handles, labels = axes[0].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, markerscale=2)
@@ -73,10 +73,10 @@ plt.show()
 # Two tests
 # ---------
 #
-# *Told apart*: the area under the ROC curve of gradient boosting that separates drawn rows from
+# *Told apart*: the area under the ROC curve of gradient boosting that separates synthetic rows from
 # rows held out; 0.5 is the best possible, 1 means always found out. *Nearer to train*: the share of
-# drawn rows whose nearest real row is a training row rather than one held out, from equally many of
-# each; copies would give 1, new rows about 0.5. Neither alone is enough: the training rows
+# synthetic rows whose nearest real row is a training row rather than one held out, from equally
+# many of each; copies would give 1, new rows about 0.5. Neither alone is enough: the training rows
 # themselves pass the first test, shuffled columns the second.
 
 
@@ -108,11 +108,11 @@ def shuffled(rows):
 
 print("                          told apart   nearer to train")
 for name, real, held_out, rows in [
-    ("digits", X_train, X_test, drawn),
+    ("digits", X_train, X_test, samples),
     ("breast cancer", train.to_numpy(), test.to_numpy(), new.to_numpy()),
 ]:
     for kind, table in [
-        ("drawn", rows),
+        ("synthetic", rows),
         ("columns shuffled", shuffled(real)),
         ("training rows", real),
     ]:

@@ -96,7 +96,7 @@ def make_factor_table(
     See Also
     --------
     make_shapes : Images with known factors.
-    make_mixed_table : Words, dates and missing cells over known factors.
+    make_mixed_table : Categories, dates and missing cells over known factors.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A generated mixed table: words, numbers, a boolean, a date and holes over known factors."""
+"""A generated mixed table: categories, numbers, a boolean, a date, missing cells; known factors."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def make_mixed_table(
     ================ =================== =======================================================
     Column           Kind                What it holds
     ================ =================== =======================================================
-    `family`         word                one of 20 botanical families, some of them rare
+    `family`         category            one of 20 botanical families, some of them rare
     `height_cm`      number              height, skewed to the right, one decimal
     `flowering_day`  whole number        day of the year, two peaks: spring and autumn
-    `soil`           word, with holes    sand, loam, peat, clay or gravel; the taller the plant,
+    `soil`           category, missing   sand, loam, peat, clay or gravel; the taller the plant,
                                          the more often it was not noted (missing at random)
-    `light`          word                shade, half shade or sun
+    `light`          category            shade, half shade or sun
     `n_flowers`      whole number        a count, skewed
-    `habit`          word                herb, shrub, climber or tree
+    `habit`          category            herb, shrub, climber or tree
     `fruit_g`        number              weight of the fruit: exactly 0 for about two in five
-    `leaf_mm`        number, with holes  length of a leaf, missing completely at random
+    `leaf_mm`        number, missing     length of a leaf, missing completely at random
     `evergreen`      boolean             whether it keeps its leaves
     `water_ml`       number              water per day, in steps of 5
     `sown`           date                a day from March 2015 to October 2024
@@ -155,7 +155,7 @@ def _loadings(n_factors: int) -> _Float:
 
 
 def _columns(signal: dict[str, _Float], rng: np.random.RandomState) -> dict[str, Any]:
-    """Turn standard normal signals into what a nursery would write down."""
+    """Make of standard normal signals what a nursery would write down."""
     n_rows = len(signal["family"])
     # Steps of the distribution function: the first family is six times as frequent as the last.
     steps = np.cumsum(np.linspace(6.0, 1.0, len(_FAMILIES)))

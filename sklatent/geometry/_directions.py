@@ -95,7 +95,7 @@ def attribute_direction(
         The class to point to; needed if there are more than two. By default the second one in
         sorted order.
     kind : {"auto", "classes", "number"}, default="auto"
-        How to read the attribute. With "auto" words, booleans and whole numbers with up to 20
+        How to read the attribute. With "auto" strings, booleans and whole numbers with up to 20
         values are classes; other numbers, and dates, are a number, unless ``positive`` names a
         class among them. Grades and counts are often better a "number".
     given : array-like of shape (n_samples, n_others), default=None
@@ -113,7 +113,7 @@ def attribute_direction(
     ------
     ValueError
         If there is one value only, or more than two classes without ``positive``, or cells are
-        missing, or words shall be a number, or ``given`` comes with the normal.
+        missing, or strings shall be a number, or ``given`` comes with the normal.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def attribute_direction(
 
 
 def _target(y: Any, positive: Any, kind: str) -> tuple[NDArray[Any], Any]:
-    """Turn an attribute into booleans, or into numbers where it is one."""
+    """Convert an attribute to booleans, or to numbers where it is one."""
     values = column_or_1d(y)
     tables = read_tables({"y": values.reshape(-1, 1)}, 1)
     cells = tables.matrices[0][:, 0]

@@ -45,7 +45,7 @@ def traverse(
     X: Any = None,
     quantiles: tuple[float, float] = (0.01, 0.99),
 ) -> Any:
-    """Turn one knob of the latent space and hold the others.
+    """Change one latent component and hold the others: a latent traversal.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def latent_path(
     n_steps : int, default=10
         Codes on each path, both ends included; at least 2.
     method : {"linear", "spherical", "density"}, default="linear"
-        "linear" goes straight. "spherical" turns around the origin at constant speed, while the
+        "linear" goes straight. "spherical" moves around the origin at constant speed, while the
         norm goes linearly from that of ``a`` to that of ``b`` [1]_. "density" follows the
         neighbourhoods of ``codes`` where the straight line would leave them: the cheapest way
         through a graph of neighbours in which a step costs its squared length [2]_, smoothed.

@@ -1,4 +1,4 @@
-"""One table, column by column: numbers, dates, durations, booleans or words, some missing."""
+"""One table, column by column: numbers, dates, durations, booleans or strings, some missing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
         names: list[Any] | None = list(frame.columns)
         cells = [_from_series(s, f"column {s.name!r} of {label}") for s in frame.iter_columns()]
     else:
-        # Nested lists of words and numbers would all become words.
+        # Nested lists of strings and numbers would all become strings.
         array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
         if array.ndim != 2:
             raise ValueError(
@@ -92,7 +92,7 @@ def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
 
 
 def as_text(cell: Any) -> str:
-    """Name a level, the same for ``1``, ``1.0`` and ``True``.
+    """Name a category, the same for ``1``, ``1.0`` and ``True``.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def _from_series(series: nw.Series[Any], place: str) -> Cells:
     native = series.to_native()
     spelled = getattr(native, "dtype", None) or native.type
     raise TypeError(
-        f"The cells of {place} have the type {spelled}, which cannot be compared: turn them into "
-        "numbers, words, booleans or dates, or leave the column out."
+        f"The cells of {place} have the type {spelled}, which cannot be compared: convert them to "
+        "numbers, strings, booleans or dates, or leave the column out."
     )
 
 

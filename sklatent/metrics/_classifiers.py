@@ -24,7 +24,7 @@ class Features:
     columns : tuple of Column
         The columns.
     reference : ndarray of shape (n_samples, n_columns)
-        The table whose frequent levels are told apart; the rarest beyond 250 count as one.
+        The table whose frequent categories are told apart; the rarest beyond 250 count as one.
     """
 
     def __init__(self, columns: tuple[Column, ...], reference: _Float) -> None:
@@ -41,7 +41,7 @@ class Features:
             self._codes[j] = codes
 
     def of(self, table: _Float) -> _Float:
-        """Pool the rare levels of a table.
+        """Pool the rare categories of a table.
 
         Parameters
         ----------

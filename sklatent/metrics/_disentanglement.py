@@ -33,7 +33,7 @@ def check_factors(codes: Any, factors: Any) -> tuple[_Float, list[NDArray[Any]]]
     codes : array-like of shape (n_samples, n_components)
         The codes.
     factors : array-like or DataFrame of shape (n_samples, n_factors)
-        Numbers, dates or words, also side by side.
+        Numbers, dates or strings, also side by side.
 
     Returns
     -------
@@ -132,8 +132,8 @@ def mig_score(codes: Any, factors: Any, *, n_bins: int = 20) -> float:
     >>> import numpy as np
     >>> from sklatent.metrics import mig_score
     >>> factors = np.random.default_rng(0).normal(size=(10_000, 2))
-    >>> turn = np.array([[1.0, 1.0], [-1.0, 1.0]])
-    >>> round(mig_score(factors, factors), 2), round(mig_score(factors @ turn, factors), 2)
+    >>> rotation = np.array([[1.0, 1.0], [-1.0, 1.0]])
+    >>> round(mig_score(factors, factors), 2), round(mig_score(factors @ rotation, factors), 2)
     (0.99, 0.0)
     """
     Z, known = check_factors(codes, factors)

@@ -17,8 +17,8 @@ class MixedSpace:
     """Rows as points, so that the sum of two cheap distances compares all kinds of columns.
 
     A number counts by its difference in units of the interquartile range, a category by 1 where
-    levels differ. A missing cell is a level of its own: a missing number counts as the median, and
-    1 more against every known one.
+    categories differ. A missing cell is a category of its own: a missing number counts as the
+    median, and 1 more against every known one.
 
     Parameters
     ----------

@@ -36,13 +36,13 @@ def hidden_cell_score(
     n_folds: int = 5,
     random_state: int | np.random.RandomState | None = 0,
 ) -> float:
-    """Score a latent model by cells that it rebuilds without having seen them.
+    """Score a latent model by cells that it reconstructs without having seen them.
 
     Reconstruction always prefers the widest latent space, which may pass cells through. Here each
-    cell is hidden once, replaced by the mean or the most frequent level of its column, and compared
-    with what the model makes of it from the other cells of its row. That needs dependence between
-    columns, and more components than the table has factors make it worse. It has the form of a
-    scorer: pass the function itself as ``scoring`` of a search over ``n_components``.
+    cell is hidden once, replaced by the mean or the most frequent category of its column, and
+    compared with what the model makes of it from the other cells of its row. That needs dependence
+    between columns, and more components than the table has factors make it worse. It has the form
+    of a scorer: pass the function itself as ``scoring`` of a search over ``n_components``.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def hidden_cell_score(
     -------
     float
         Mean over the columns of the share of the variance of a number, or of the errors of the
-        most frequent level of a category: 1 is perfect, 0 as good as the mean. Higher is better.
+        most frequent category of a category: 1 is perfect, 0 as good as the mean. Higher is better.
 
     Raises
     ------

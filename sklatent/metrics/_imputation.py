@@ -22,7 +22,7 @@ class ImputationReport:
 
     Made by :func:`imputation_report`, which tells what the figures mean. ``print(report)`` shows
     them as text, a notebook as a table. Floors belong to the mean of the known cells of a column,
-    or its most frequent level; for draws to draws from its known cells.
+    or its most frequent category; for draws to draws from its known cells.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def imputation_report(
     `accuracy`    share of categories and booleans that are right; best 1
     `crps`        continuous ranked probability score of the draws in the same units: mean
                   distance to the truth less half the mean distance between two draws
-    `brier`       the same with mismatch as the distance: for two levels the usual Brier
-                  score, in general half the sum over the levels
+    `brier`       the same with mismatch as the distance: for two categories the usual
+                  Brier score, in general half the sum over the categories
     `coverage`    share of true numbers inside the central 90 % interval of the draws; best
                   .9. With draws as good as the truth it is .9 for any number of draws
     ============= ==========================================================================
@@ -146,9 +146,9 @@ def imputation_report(
     X_true : {array-like, data frame} of shape (n_samples, n_columns)
         The complete table.
     X_missing : {array-like, data frame} of shape (n_samples, n_columns)
-        The same rows with holes.
+        The same rows with missing cells.
     X_imputed : {array-like, data frame} of shape (n_samples, n_columns)
-        The same rows with the holes filled.
+        The same rows with the missing cells imputed.
     draws : sequence of tables, default=None
         Several random completions of the same rows, at least two, in any container that
         `X_imputed` may have. 20 or more make intervals worth reading.
@@ -187,9 +187,9 @@ def imputation_report(
     >>> import numpy as np
     >>> from sklatent.metrics import imputation_report
     >>> true = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0], [4.0, 8.0]])
-    >>> holes, filled = true.copy(), true.copy()
-    >>> holes[3, 1], filled[3, 1] = np.nan, 7.0
-    >>> print(imputation_report(true, holes, filled).rmse)
+    >>> missing, imputed = true.copy(), true.copy()
+    >>> missing[3, 1], imputed[3, 1] = np.nan, 7.0
+    >>> print(imputation_report(true, missing, imputed).rmse)
     Figure(value=0.447..., floor=1.788..., ceiling=0.0, best=0.0, standard_error=None)
     """
     draws = [] if draws is None else list(draws)

@@ -24,7 +24,7 @@ def single_r2(codes: _Float, found: Comparison) -> _Float:
     """Share of each column that each dimension alone explains.
 
     The codes of one dimension are cut into bins; between them lies this share of the variance of
-    the column, or of the indicators of its levels (Goodman and Kruskal's tau). Chance is taken
+    the column, or of the indicators of its categories (Goodman and Kruskal's tau). Chance is taken
     off, as adjusted R2 does.
 
     Parameters
@@ -83,7 +83,7 @@ def frozen_shares(model: Any, codes: _Float, X: Any) -> tuple[_Float, float]:
     -------
     shares : ndarray of shape (n_components,)
         Mean over columns of what is lost, as a share of the variance of a number and of the errors
-        of the most frequent level of a category. At worst all of a column is lost.
+        of the most frequent category. At worst all of a column is lost.
     explained : float
         What all dimensions together explain.
     """
@@ -123,7 +123,7 @@ def decoder_slopes(model: Any, codes: _Float, spread: _Float, X: Any) -> _Float:
     -------
     ndarray of shape (n_components, n_columns)
         Standard deviations of a number per standard deviation of the code; for a category, how
-        often its level changes per standard deviation.
+        often its category changes per standard deviation.
     """
     n, k = codes.shape
     moves = np.zeros((k, 2, 1, k))

@@ -55,7 +55,7 @@ class LatentReport:
     share : ndarray of shape (n_components,)
         Share of the table that is lost when the dimension is held at its mean: the mean over the
         columns of the share of the variance of a number, and of the errors of the most frequent
-        level of a category. A column that is rebuilt worse than by its mean counts as lost.
+        category. A column that is reconstructed worse than by its mean counts as lost.
     explained : float
         The same share for all dimensions together. Their shares need not add up to it.
     active : ndarray of shape (n_components,)
@@ -64,7 +64,7 @@ class LatentReport:
         Share of each column that each dimension alone explains, whatever the shape of the
         dependence; NaN for constant columns.
     slopes : ndarray of shape (n_components, n_columns)
-        Mean absolute slope of the decoder: standard deviations of a number, or changes of level,
+        Mean absolute slope of the decoder: standard deviations of a number, or changes of category,
         per standard deviation of the code.
     correlation : ndarray of shape (n_components, n_components)
         Of the codes; 0 for constant ones.
@@ -239,8 +239,8 @@ def latent_report(
     model : transformer
         Fitted, with ``inverse_transform``: a latent model, PCA, or a pipeline of such.
     X : {array-like, data frame} of shape (n_samples, n_features)
-        Rows, held out for honest shares; at least two. Words and missing cells are welcome where
-        the model takes them.
+        Rows, held out for honest shares; at least two. Categories and missing cells are welcome
+        where the model takes them.
     max_rows : int, default=1000
         At most so many rows, drawn at random, are decoded once for each dimension; slopes are taken
         at up to 256 of them. All rows are encoded.

@@ -63,7 +63,7 @@ def neighborhood_scores(
     ----------
     X : {array-like, data frame} of shape (n_samples, n_features)
         The table, or the codes that a picture was made of. Distances of numbers alone are
-        Euclidean, in the units at hand; in a table with words, categories, dates or missing cells
+        Euclidean, in the units at hand; in a table with strings, categories, dates or missing cells
         they are sums over the columns of differences in interquartile ranges and mismatches.
     view : array-like of shape (n_samples, n_components)
         Codes or places of the same rows.

@@ -49,7 +49,7 @@ def make_pseudo_anomalies(
     -------
     intact, spoiled : array or data frame of shape (n_samples, n_features)
         The rows as they were and spoiled, in the container of ``X``. Both went through the same
-        encoding, which tables of words and numbers do not pass to the last digit.
+        encoding, which tables of categories and numbers do not pass to the last digit.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def pseudo_anomaly_score(
     y : None
         Ignored; part of the interface of a scorer.
     n_repeats : int, default=1
-        How often each kind of pseudo-anomaly is drawn.
+        How often each kind of pseudo-anomaly is chosen.
     random_state : int, RandomState instance or None, default=0
         An int gives each candidate of a search the same spoiled rows.
 

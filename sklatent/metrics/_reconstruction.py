@@ -57,7 +57,7 @@ class Comparison:
         return [column.name for column in self.columns]
 
     def losses(self, others: _Float | None = None) -> tuple[_Float, _Float]:
-        """Give the mean loss of each column, and that of its mean or most frequent level.
+        """Give the mean loss of each column, and that of its mean or most frequent category.
 
         The loss of a number is its squared error, of a category 1 where it is wrong. Cells that
         are missing in ``rows`` do not count; missing answers count as the mean, or as wrong.
@@ -124,7 +124,7 @@ def reconstruction_errors(model: Any, X: Any) -> dict[Any, Figure]:
     errors : dict of object to Figure
         By the column's name, or its position in an array. Of numbers the root mean squared error
         in their units (dates and durations in days), its floor that of the mean of ``X``; of
-        categories the share of wrong cells, its floor that of the most frequent level. 0 is best.
+        categories the share of wrong cells, its floor that of the most frequent one. 0 is best.
 
     Raises
     ------

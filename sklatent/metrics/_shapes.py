@@ -11,7 +11,7 @@ from sklatent.metrics._tables import Column
 
 _Float = NDArray[np.float64]
 N_BINS = 10
-_MOST_LEVELS = 50  # of one column in a pair; joint shares of rarer levels would be noise
+_MOST_LEVELS = 50  # of one column in a pair; joint shares of rarer categories would be noise
 _MOST_BARS = 25
 
 
@@ -25,9 +25,9 @@ class Marginal:
         "number", "bool", "date", "duration" or "category".
     edges : ndarray of shape (n_bars + 1,) or None
         Ends of the bins of numbers; dates and durations in microseconds. The first and the last
-        bin hold what lies beyond them too. None for columns with one bar for each level.
+        bin hold what lies beyond them too. None for columns with one bar for each category.
     labels : tuple of str
-        The levels, or empty where there are edges.
+        The categories, or empty where there are edges.
     real, synthetic : ndarray of shape (n_bars,)
         Shares of the rows. What is left to 1 is missing.
     """
@@ -52,7 +52,7 @@ def column_shapes(columns: tuple[Column, ...], real: _Float, other: _Float) -> _
     Returns
     -------
     shapes : ndarray of shape (n_columns,)
-        For categories 1 minus the total variation distance, with missing cells as a level. For
+        For categories 1 minus the total variation distance, with missing cells as a category. For
         numbers 1 minus the larger of two distances: the Kolmogorov-Smirnov distance of the known
         cells, and the difference between the shares of missing ones.
     """
@@ -66,7 +66,7 @@ def column_shapes(columns: tuple[Column, ...], real: _Float, other: _Float) -> _
 
 
 def _codes(column: Column, cells: _Float) -> NDArray[np.intp]:
-    """Codes with one for levels unseen and the last one for missing cells."""
+    """Codes with one for categories unseen and the last one for missing cells."""
     return np.where(np.isnan(cells), len(column.levels) + 1.0, cells).astype(np.intp)
 
 
@@ -90,7 +90,7 @@ class PairBins:
     """Bins of every column that all tables share.
 
     Numbers fall into the deciles of the reference, or keep their values where these are at most
-    ten; categories keep their levels, the rarest beyond 50 together; missing cells are a bin. A
+    ten; categories stay as they are, the rarest beyond 50 together; missing cells are a bin. A
     table binned by itself would look like any other table with the same ranks.
 
     Parameters
@@ -143,7 +143,7 @@ def _edges(cells: _Float) -> _Float:
 
 
 def _level_bins(column: Column, cells: _Float) -> _Float:
-    """Bin of each code: its own, or the one for levels that are rare or not real."""
+    """Bin of each code: its own, or the one for categories that are rare or not real."""
     counts = np.bincount(cells[~np.isnan(cells)].astype(np.intp), minlength=len(column.levels) + 1)
     order = np.argsort(-counts[: len(column.levels)], kind="stable")
     bins = np.full(len(column.levels) + 1, float(min(len(column.levels), _MOST_LEVELS)))

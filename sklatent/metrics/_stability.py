@@ -145,9 +145,9 @@ def latent_stability(
     Notes
     -----
     With "linear", two random spaces of ``k`` dimensions share ``k / d``, where ``d`` is the number
-    of varying columns (levels less one for a category), or of rows less one where that is smaller.
-    Spaces as wide as that are alike whatever they hold: nothing is found. Each score should have
-    many times more rows than columns.
+    of varying columns (categories less one where it has those), or of rows less one where that is
+    smaller. Spaces as wide as that are alike whatever they hold: nothing is found. Each score
+    should have many times more rows than columns.
 
     Being found again does not make a dimension useful: in a table without a floor of noise all
     dimensions of different strength are. The correlations weigh each direction alike; similarity

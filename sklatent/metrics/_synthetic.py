@@ -58,7 +58,7 @@ def synthetic_report(
     Figure            What it is
     ================= ======================================================================
     `shapes`          mean over the columns of 1 - Kolmogorov-Smirnov distance (numbers,
-                      dates) or 1 - total variation distance (categories; missing is a level)
+                      dates) or 1 - total variation distance (categories; missing is one)
     `trends`          mean over the pairs of columns of 1 - total variation distance between
                       joint bins: deciles of `real_train` for numbers, the same for all tables
     `c2st`            classifier two-sample test: 5-fold ROC AUC of gradient boosting between
@@ -82,7 +82,7 @@ def synthetic_report(
     Parameters
     ----------
     real_train : {array-like, data frame} of shape (n_train, n_columns)
-        The rows that the sampler was fitted on. Numbers, booleans, words, categories, dates,
+        The rows that the sampler was fitted on. Numbers, booleans, strings, categories, dates,
         durations and missing cells, in a frame of pandas, polars or pyarrow or an array.
     real_test : {array-like, data frame} of shape (n_test, n_columns)
         Rows of the same origin that it has not seen.
@@ -121,7 +121,7 @@ def synthetic_report(
     -----
     The classifier test follows [1]_, training on synthetic rows [2]_. Numbers enter the distance
     by their difference over the interquartile range, categories by 1 for each mismatch; a missing
-    cell is a level of its own.
+    cell is a category of its own.
 
     References
     ----------

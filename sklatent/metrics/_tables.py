@@ -1,6 +1,6 @@
 """Several tables with the same columns, as float matrices that can be compared cell by cell.
 
-Numbers, dates and durations stay numbers; booleans, words and categories become codes of levels. A
+Numbers, dates and durations stay numbers; booleans, strings and categories become codes. A
 missing cell is NaN. The tables may come in different containers, with their columns in any order.
 """
 
@@ -20,7 +20,7 @@ _WORDS = {
     "bool": "booleans",
     "date": "dates",
     "duration": "durations",
-    "category": "words or categories",
+    "category": "strings or categories",
 }
 # What cells may be where the first table has some kind: a CSV file turns booleans into 0 and 1.
 _TURN_INTO = {
@@ -44,8 +44,8 @@ class Column:
     kind : str
         "number", "bool", "date", "duration" or "category".
     levels : tuple of str
-        The levels of real rows in the order of their codes; empty for numbers, dates and
-        durations. The code after the last one stands for all levels that no real row has.
+        The categories of real rows in the order of their codes; empty for numbers, dates and
+        durations. The code after the last one stands for all categories that no real row has.
     """
 
     name: Any
@@ -54,7 +54,7 @@ class Column:
 
     @property
     def is_category(self) -> bool:
-        """Whether cells are codes of levels."""
+        """Whether cells are codes of categories."""
         return self.kind in ("bool", "category")
 
 
@@ -82,7 +82,7 @@ def read_tables(tables: dict[str, Any], n_real: int) -> Tables:
     tables : dict of str to table
         The tables by the names that errors call them. The first one settles order and kinds.
     n_real : int
-        How many of them, from the first on, settle which levels there are.
+        How many of them, from the first on, settle which categories there are.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def _listed(names: list[Any], limit: int = 5) -> str:
 
 
 def _encode(name: Any, cells: dict[str, Cells], n_real: int) -> tuple[Column, list[_Float]]:
-    """Settle the kind of one column and turn its cells into numbers."""
+    """Settle the kind of one column and convert its cells to numbers."""
     known = [(label, one) for label, one in cells.items() if one.kind]
     first, pattern = known[0] if known else (next(iter(cells)), Cells("category", np.empty(0)))
     kind = pattern.kind
@@ -186,7 +186,7 @@ def _texts(cells: Cells) -> list[str | None]:
 
 
 def _by_size(level: str) -> tuple[float, str]:
-    """Levels that are numbers in the order of numbers, before those that are not."""
+    """Categories that are numbers in the order of numbers, before those that are not."""
     try:
         return float(level), ""
     except ValueError:

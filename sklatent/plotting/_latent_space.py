@@ -42,7 +42,7 @@ class LatentSpaceDisplay:
     plane : ndarray of shape (n_samples, 2)
         Where the rows lie.
     color : ndarray of shape (n_samples,), default=None
-        Numbers, dates or words, one for each row; NaN, NaT and None are missing.
+        Numbers, dates or strings, one for each row; NaN, NaT and None are missing.
     color_name : str, default=None
         What they are.
     axis_names : (str, str), default=("", "")
@@ -106,7 +106,7 @@ class LatentSpaceDisplay:
         X : {array-like, data frame} of shape (n_samples, n_features)
             The rows.
         color : object or array-like of shape (n_samples,), default=None
-            Name or position of a column of ``X``; or a number, date or word for each row, such as
+            Name or position of a column of ``X``; or a number, date or string for each row, such as
             labels, clusters, or scores.
         color_name : str, default=None
             What the colours are; by default the name of the column or Series, where there is one.
@@ -166,7 +166,7 @@ class LatentSpaceDisplay:
         Z : array-like of shape (n_samples, n_components)
             The codes.
         color : array-like of shape (n_samples,), default=None
-            Numbers, dates or words.
+            Numbers, dates or strings.
         color_name : str, default=None
             What they are; by default the name of a Series.
         component_names : list of str, default=None

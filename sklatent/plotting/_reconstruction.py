@@ -1,4 +1,4 @@
-"""Rows beside what is rebuilt from their codes."""
+"""Rows beside their reconstructions."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class ReconstructionDisplay:
         )
         limits = float(np.nanmin(self.found.rows)), float(np.nanmax(self.found.rows))
         for i, (label, rows) in enumerate(
-            (("original", self.found.rows), ("rebuilt", self.found.others))
+            (("original", self.found.rows), ("reconstructed", self.found.others))
         ):
             for panel, row in zip(self.axes_[i], rows, strict=False):
                 draw_image(panel, row, self.image_shape, cmap, limits)
@@ -248,13 +248,13 @@ class ReconstructionDisplay:
         # few ticks: long numbers would run into one another
         ax.locator_params(nbins=4)
         ax.set_xlabel("original" + (" (days)" if unit > 1 else ""), fontsize=7)
-        ax.set_ylabel("rebuilt", fontsize=7)
+        ax.set_ylabel("reconstructed", fontsize=7)
 
 
 def _draw_levels(
     ax: Axes, levels: tuple[str, ...], before: NDArray[np.float64], after: NDArray[np.float64]
 ) -> None:
-    """Bars of how often a level was, in colour how often it came back."""
+    """Bars of how often a category was, in colour how often it came back."""
     counts = np.bincount(before.astype(int), minlength=len(levels))[: len(levels)]
     right = np.bincount(before[before == after].astype(int), minlength=len(levels))[: len(levels)]
     order = np.argsort(-counts, kind="stable")[:_MOST_LEVELS]
@@ -264,5 +264,5 @@ def _draw_levels(
     ax.set_yticks(places, [short(levels[i], 12) for i in order])
     # room for the text above the bars
     ax.set_ylim(max(1, len(order)) - 0.5, -0.5 - 0.2 * len(order))
-    some = f", {len(order)} of {len(levels)} levels" if len(order) < len(levels) else ""
+    some = f", {len(order)} of {len(levels)} categories" if len(order) < len(levels) else ""
     ax.set_xlabel(f"rows{some} (coloured: right)", fontsize=7)

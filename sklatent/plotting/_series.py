@@ -32,7 +32,7 @@ _PALE = ("#e8e3d6", "#cfdfe3", "#e6d3e0", "#d8e5cc", "#f0d9c6", "#d6d7ea")
 
 @dataclass(frozen=True)
 class RowSeries:
-    """Decoded rows in an order: a path, or the turn of a knob.
+    """Decoded rows in an order: a path, or a latent traversal.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class TableScale:
             if not len(known):
                 continue
             if column.is_category:
-                # one change of level, or a hole, counts as much as a standard deviation
+                # one change of category, or a missing cell, counts as much as a standard deviation
                 changes[j] = len(np.unique(known)) - 1 + (len(known) < len(cells))
             else:
                 changes[j] = np.ptp(known) / self.scales[j]
@@ -113,7 +113,7 @@ def _draw_cells(
     tones = colormaps[cmap]
     image = np.zeros((len(columns), len(series.cells), 3))
     for i, j in enumerate(columns):
-        # by order of appearance: the first six levels of a line differ, whatever their numbers
+        # by order of appearance: the first six categories of a line differ, whatever their numbers
         tone_of: dict[float, str] = {}
         for step, cell in enumerate(series.cells[:, j]):
             if np.isnan(cell):

@@ -14,7 +14,7 @@ _DAY = 86_400e6  # dates and durations are read in microseconds
 
 
 def read_shades(color: Any, n_rows: int) -> tuple[NDArray[Any], str | None]:
-    """Read one number, word or date for each row.
+    """Read one number, string or date for each row.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def read_shades(color: Any, n_rows: int) -> tuple[NDArray[Any], str | None]:
     Returns
     -------
     shades : ndarray of shape (n_rows,)
-        float64 with NaN for missing cells, durations in days; datetime64 with NaT; or words, with
+        float64 with NaN for missing cells, durations in days; datetime64 with NaT; or strings, with
         None.
     name : str or None
         The name of a Series.
@@ -39,8 +39,8 @@ def read_shades(color: Any, n_rows: int) -> tuple[NDArray[Any], str | None]:
     array = np.asarray(color, dtype=object if isinstance(color, list | tuple) else None)
     if array.shape != (n_rows,):
         raise ValueError(
-            f"color has shape {array.shape}, but there are {n_rows} rows: give one number or word "
-            "for each."
+            f"color has shape {array.shape}, but there are {n_rows} rows: give one number or "
+            "string for each."
         )
     name = None
     table: Any = array.reshape(-1, 1)
@@ -104,12 +104,12 @@ def _shades(cells: Cells) -> NDArray[Any]:
 
 
 def split_groups(shades: NDArray[Any]) -> tuple[list[str], NDArray[np.intp]]:
-    """Sort numbers or words into groups.
+    """Sort numbers or strings into groups.
 
     Parameters
     ----------
     shades : ndarray of shape (n_rows,)
-        Numbers or words.
+        Numbers or strings.
 
     Returns
     -------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
 
 _REAL, _SYNTHETIC, _INK = "#b0b7bf", "#c2410c", "#5b6470"
-_MOST_LABELS = 8  # level names below one panel
+_MOST_LABELS = 8  # names of categories below one panel
 _MOST_PAIRS = 40  # columns whose names fit on the heat map
 _LETTERS = 14
 
@@ -239,7 +239,7 @@ def _draw_marginal(ax: Axes, name: Any, shares: Marginal) -> None:
 
 def _draw_levels(ax: Axes, shares: Marginal) -> None:
     n = len(shares.labels)
-    # Many levels have no order that would say more than their frequency.
+    # Many categories have no order that would say more than their frequency.
     order = np.arange(n) if n <= _MOST_LABELS else np.argsort(-shares.real, kind="stable")
     places = np.arange(n)
     ax.bar(places, shares.real[order], width=0.8, color=_REAL)
@@ -253,7 +253,7 @@ def _draw_levels(ax: Axes, shares: Marginal) -> None:
             label.set(rotation=30, ha="right")
     else:
         ax.set_xticks([])
-        ax.set_xlabel(f"{n} levels, by frequency", fontsize=7)
+        ax.set_xlabel(f"{n} categories, by frequency", fontsize=7)
 
 
 def _as_axis(ax: Axes, shares: Marginal) -> tuple[NDArray[np.float64], str]:

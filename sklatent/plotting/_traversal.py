@@ -1,4 +1,4 @@
-"""What the knobs of a latent space do."""
+"""Latent traversals: what single components do."""
 
 from __future__ import annotations
 

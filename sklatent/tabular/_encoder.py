@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
+from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block
@@ -152,6 +153,15 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([['blue', 2.0]], dtype=object)
     """
 
+    _declares: ClassVar[Declaration] = Declaration(
+        question="Turn a table of any kind into a float matrix, and back?",
+        tables=("numeric", "mixed"),
+        cost="no training: moments, quantiles and categories of the columns",
+        classic=(
+            "StandardScaler and OneHotEncoder: where no way back to the table is needed, or a "
+            "linear model wants one column for each category"
+        ),
+    )
     feature_names_in_: np.ndarray
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "standardize": ["boolean"],

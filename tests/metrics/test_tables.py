@@ -135,7 +135,7 @@ FRAME = pd.DataFrame({"x": [1.0, 2.0], "word": ["a", "b"]})
     [
         (FRAME.drop(columns="word"), ValueError, "yet missing in b: 'word'"),
         (FRAME.assign(z=1), ValueError, "unseen in a: 'z'"),
-        (FRAME.assign(x="a"), ValueError, "'x' holds numbers in a, but words .* in b"),
+        (FRAME.assign(x="a"), ValueError, "'x' holds numbers in a, but strings .* in b"),
         (FRAME.assign(x=DAY), ValueError, "'x' holds numbers in a, but dates in b"),
         (FRAME.assign(x=[1, np.inf]), ValueError, r"infinity \(column 'x'\)"),
         (FRAME.assign(x=[[1], [2]]), TypeError, "column 'x' of b, row 0: got list"),
