@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklatent._training import MIN_ROWS_TRAINING, FitOutcome, NetSpec, RowSource
 from sklatent._utils._params import Integral, Interval, Real, StrOptions
+from sklatent._utils.declaration import Declaration
 from sklatent.base import BaseLatentModel, DecoderMixin, DensityMixin, EncoderMixin, SamplerMixin
 from sklatent.models._calibration import add_residual_noise, fit_marginals, match_marginals
 from sklatent.models._capacity import CapacityMixin
@@ -251,6 +252,16 @@ class VAETransformer(
     0
     """
 
+    _declares: ClassVar[Declaration] = Declaration(
+        question="Draw new rows, fill missing cells, or tell how likely a row is?",
+        tables=("numeric", "mixed"),
+        cost="about 2 to 3 CPU seconds up to 8,000 rows of numbers; 30 for 10,000 mixed rows",
+        classic=(
+            "GaussianMixture: the higher likelihood on 23 of 32 tables of numbers, against 6; "
+            "its samples of digits are less often nearest to training rows"
+        ),
+        starts_at_pca=True,
+    )
     _module: ClassVar[type] = SkipVAE
     _start_on_all_rows: ClassVar[bool] = False
     _cross_validates: ClassVar[bool] = False

@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
+from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column, tie_table
@@ -142,6 +143,15 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([['blue', 2.0]], dtype=object)
     """
 
+    _declares: ClassVar[Declaration] = Declaration(
+        question="Turn a table of any kind into a float matrix, and back?",
+        tables=("numeric", "mixed"),
+        cost="no training: moments, quantiles and categories of the columns",
+        classic=(
+            "StandardScaler and OneHotEncoder: where no way back to the table is needed, or a "
+            "linear model wants one column for each category"
+        ),
+    )
     feature_names_in_: np.ndarray
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "standardize": ["boolean"],

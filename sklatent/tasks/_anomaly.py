@@ -20,6 +20,7 @@ from sklatent._utils._params import (
     _fit_context,
     validate_parameter_constraints,
 )
+from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent._utils.seeding import seeded
 from sklatent.tabular import MixedRows, Rows, TabularEncoder, check_rows
@@ -155,6 +156,15 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     1
     """
 
+    _declares: ClassVar[Declaration] = Declaration(
+        question="Find rows unlike the others, and the columns that make them so?",
+        tables=("numeric", "mixed"),
+        cost="about 0.4 CPU seconds up to 4,000 rows; 3 seconds for 1,000,000 rows of 20 columns",
+        classic=(
+            "IsolationForest: the better average precision where outliers are among the training "
+            "rows; plain neighbours by absolute differences: the same AUROC within noise"
+        ),
+    )
     feature_names_in_: np.ndarray
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "transform", "inverse_transform"]), None],

@@ -19,6 +19,7 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
+from sklatent._utils.declaration import Declaration
 from sklatent._utils.neighbors import graph_rows
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent._utils.seeding import seeded
@@ -148,6 +149,15 @@ class LatentClusterer(
     (2, 4)
     """
 
+    _declares: ClassVar[Declaration] = Declaration(
+        question="Group rows into clusters, of any shape, and label new rows?",
+        tables=("numeric", "mixed"),
+        cost="3.4 CPU seconds on digits, 14 on 5,000 images; 0.1 where nothing is trained",
+        classic=(
+            "GaussianMixture: what small tables get here too; HDBSCAN: rows that belong to no "
+            "cluster are left out"
+        ),
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "estimator": [HasMethods(["fit", "transform", "inverse_transform"]), None],
