@@ -10,11 +10,10 @@ import joblib
 import numpy as np
 import pytest
 
-from sklatent._utils.discovery import all_estimators
-from tests.instances import trains
+from tests.instances import declaring, fitted, trains
 
 FOLDER = Path(__file__).parents[1] / "data"
-NAMES = [name for name, cls in all_estimators() if trains(cls)]
+NAMES = [cls.__name__ for cls in declaring("transform") if trains(cls)]
 
 
 def load(name: str) -> Any:
@@ -30,8 +29,9 @@ def test_saved_model_keeps_its_answers(name: str) -> None:
     with np.load(FOLDER / f"{name}.npz") as saved:
         expected = dict(saved)
     X = expected.pop("X")
-    given = {"inverse_transform": model.inverse_transform(expected["transform"])}
-    given["transform"] = model.transform(X)
+    given = {"transform": model.transform(X)}
+    if "inverse_transform" in expected:
+        given["inverse_transform"] = model.inverse_transform(expected["transform"])
     if "score_samples" in expected:
         given["score_samples"] = model.score_samples(X)
     if "sample" in expected:
@@ -60,7 +60,7 @@ def test_saved_model_can_be_fitted_again(name: str) -> None:
     with np.load(FOLDER / f"{name}.npz") as saved:
         X = saved["X"]
     width = model.n_components_
-    assert model.fit(X).transform(X).shape == (len(X), width)
+    assert fitted(model, X).transform(X).shape == (len(X), width)
 
 
 @pytest.mark.parametrize("name", NAMES)
