@@ -12,6 +12,7 @@ import pytest
 import sklatent
 from sklatent._utils.declaration import VERBS
 from sklatent._utils.discovery import all_estimators
+from tests.fast import FAST, SLOW, is_fast
 from tests.instances import (
     declaring,
     every,
@@ -95,3 +96,18 @@ def test_target_has_two_classes_and_belongs_to_the_rows(matrix: np.ndarray) -> N
     y = target(matrix)
     assert np.array_equal(target(matrix[::-1]), y[::-1])
     assert matrix[y == 1, 0].min() > matrix[y == 0, 0].max()
+
+
+@pytest.mark.parametrize("path", [*FAST, *SLOW])
+def test_what_is_fast_or_slow_exists(path: str) -> None:
+    file, _, test = path.partition("::")
+    found = Path(__file__).parents[2] / file
+    assert found.exists()
+    if test:
+        assert f"def {test.partition('[')[0]}(" in found.read_text(encoding="utf-8")
+
+
+def test_slow_tests_are_not_fast() -> None:
+    assert all(path.startswith(FAST) for path in SLOW)
+    assert not any(is_fast(path) for path in SLOW)
+    assert is_fast("tests/contract/test_laws.py::test_example_model_keeps_the_contract")
