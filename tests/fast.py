@@ -31,7 +31,17 @@ SLOW = (
     "tests/test_import.py::test_side_towers_load_neither_torch_nor_matplotlib",
 )
 
+# The same of checks of scikit-learn: those with tables of more than 100 rows, on which the defaults
+# train, and all of what holds a given estimator.
+SLOW_CHECKS = (
+    "-check_fit_check_is_fitted]",
+    "-check_n_features_in]",
+    "-check_positive_only_tag_during_fit]",
+    "(estimator=",
+)
+
 
 def is_fast(nodeid: str) -> bool:
     """Whether the test of this id belongs to the fast ones."""
-    return nodeid.startswith(FAST) and not nodeid.startswith(SLOW)
+    slow = nodeid.startswith(SLOW) or any(part in nodeid for part in SLOW_CHECKS)
+    return nodeid.startswith(FAST) and not slow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from tests.instances import answers, as_bytes, ask, every, fitted
+from tests.instances import answers, as_bytes, ask, every, fitted, target
 from tests.laws import close
 
 
@@ -134,8 +134,9 @@ def test_training_improves_the_reconstruction(estimator: Any, matrix: np.ndarray
 def test_training_raises_the_score(estimator: Any, matrix: np.ndarray) -> None:
     few = fitted(clone(estimator).set_params(max_steps=1, early_stopping=False), matrix)
     many = fitted(clone(estimator).set_params(max_steps=300, early_stopping=False), matrix)
-    assert many.score(matrix) > few.score(matrix)
-    assert isinstance(many.score(matrix), float)
+    y = target(matrix)
+    assert many.score(matrix, y) > few.score(matrix, y)
+    assert isinstance(many.score(matrix, y), float)
 
 
 @every("score_samples")

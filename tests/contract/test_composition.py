@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.instances import answers, as_bytes, ask, every, fitted, fitted_codes
+from tests.instances import answers, as_bytes, ask, every, fitted, fitted_codes, target
 
 
 def to_pandas(frame: pd.DataFrame) -> Any:
@@ -91,7 +91,8 @@ def test_grid_search_ranks_by_score(estimator: Any, rows: np.ndarray) -> None:
     search = fitted(GridSearchCV(small_net(estimator), grid, cv=2, error_score="raise"), rows)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ == max(search.cv_results_["mean_test_score"])
-    assert search.score(rows) == search.best_estimator_.score(rows)
+    y = target(rows)
+    assert search.score(rows, y) == search.best_estimator_.score(rows, y)
 
 
 @every("transform")

@@ -420,11 +420,11 @@ def test_warm_start_goes_on(untrained: Any) -> None:
     assert not np.array_equal(model.transform(TABLE), first)
     fit(through_pickle(model), TABLE)
     with pytest.raises(ValueError, match="feature names"):
-        model.fit(TABLE.drop(columns="soil"))
+        model.fit(TABLE.drop(columns="soil"), SURVIVED)
     with pytest.raises(ValueError, match="unknown categories"):
-        model.fit(TABLE.assign(soil="bronze"))
+        model.fit(TABLE.assign(soil="bronze"), SURVIVED)
     with pytest.raises(ValueError, match="warm_start"):
-        model.set_params(hidden_layer_sizes=(9,)).fit(TABLE)
+        model.set_params(hidden_layer_sizes=(9,)).fit(TABLE, SURVIVED)
     # a failed fit leaves the one before
     assert np.isfinite(model.transform(TABLE)).all()
 
@@ -435,7 +435,7 @@ def test_validation_rows(untrained: Any) -> None:
     other = fit(clone(untrained), TABLE.head(80), X_val=TABLE.head(40))
     assert model.history_[-1]["valid_loss"] != other.history_[-1]["valid_loss"]
     with pytest.raises(ValueError, match="'soil'"):
-        untrained.fit(TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
+        fit(untrained, TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
 
 
 @pytest.mark.filterwarnings("ignore:The posterior collapsed")
@@ -457,7 +457,7 @@ def test_an_interrupt_leaves_a_model_that_answers(
         pytest.warns(ConvergenceWarning, match="interrupted after 30 steps"),
         pytest.raises(KeyboardInterrupt),
     ):
-        model.fit(TABLE)
+        model.fit(TABLE, SURVIVED)
     given = answers(model, TABLE.head(10))
     assert np.isfinite(given["transform"]).all()
     if hasattr(model, "impute"):
@@ -471,7 +471,7 @@ def test_number_of_components(untrained: Any) -> None:
     wide = fit(clone(untrained).set_params(n_components=20), TABLE.head(50))
     assert wide.transform(TABLE.head(50)).shape == (50, 20)
     with pytest.raises(ValueError, match=r"n_components=0\.5 .*give an int or 'auto'"):
-        untrained.set_params(n_components=0.5).fit(TABLE)
+        untrained.set_params(n_components=0.5).fit(TABLE, SURVIVED)
     assert not hasattr(untrained, "n_features_in_")
 
 

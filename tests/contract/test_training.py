@@ -196,9 +196,8 @@ def test_progress_bar(
 
 @every("score", trained=True)
 def test_scoring_monitor_sees_scores(trained: Any, matrix: np.ndarray) -> None:
-    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
-    y = np.zeros(len(matrix))
-    model = trained.set_callbacks(monitor).fit(matrix, y)
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X, y)})
+    model = fitted(trained.set_callbacks(monitor), matrix)
     log = monitor.get_logs().data
     scores = [entry["score"] for entry in log if "score" in entry]
     assert len(scores) >= len(model.history_)
