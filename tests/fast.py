@@ -31,7 +31,7 @@ SLOW = (
     "tests/test_import.py::test_side_towers_load_neither_torch_nor_matplotlib",
 )
 
-# The same of checks of scikit-learn: those with tables of more than 100 rows, on which the defaults
+# The same of checks of scikit-learn: those with tables of 100 rows or more, on which the defaults
 # train, and all of what holds a given estimator.
 SLOW_CHECKS = (
     "-check_fit_check_is_fitted]",

@@ -93,10 +93,9 @@ class Slope(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self, X, y, reset=False, y_numeric=True, dtype=[np.float64, np.float32]
         )
         codes = np.empty((len(X), 1), X.dtype)
-        for fold, (train, held_out) in enumerate(KFold(min(5, len(X))).split(X)):
+        for train, held_out in KFold(min(5, len(X))).split(X):
             coef, intercept = self._solve(X[train], y[train])
             codes[held_out, 0] = X[held_out] @ coef + intercept
-            del fold
         return codes
 
     def __sklearn_tags__(self) -> Any:
