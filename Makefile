@@ -1,4 +1,5 @@
-# Everything runs in .venv, with the versions of constraints.txt. Nothing outside it is touched.
+# Everything runs in .venv, with the versions of constraints.txt, and make oldest in .venv-oldest,
+# with those of constraints-oldest.txt. Nothing outside them is touched.
 #   make demo PYTHON=python3.12                 another interpreter (3.11 or newer)
 #   make demo DATA=my.csv TARGET=column        the mixed-table part of the demo on your own CSV file; TARGET is optional
 #   make demo PIP_FLAGS="--extra-index-url ..." further options for pip, for instance PyTorch's index of CPU builds
@@ -8,6 +9,8 @@ PIP_FLAGS ?=
 DATA ?=
 TARGET ?=
 PY := $(VENV)/bin/python
+OLDEST := .venv-oldest
+NO_WARNINGS := -W error::DeprecationWarning -W error::FutureWarning
 RUN := OMP_NUM_THREADS=1 $(PY)
 
 BENCHMARKS := reconstruction_vs_pca capacity sampling likelihood mixed imputation anomaly explanation clustering disentanglement training_overhead answers geometry scaling
@@ -16,7 +19,7 @@ PRESENT := $(filter $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)),$(
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help demo test lint docs bench bench-quick clean
+.PHONY: help demo test lint docs bench bench-quick oldest clean
 
 help:
 	@echo "make demo         fit everything beside PCA, IsolationForest and KMeans, write figures to demo-output/"
@@ -27,7 +30,8 @@ help:
 	@echo "make docs         documentation with its executed gallery, in docs/_build/html"
 	@echo "make bench        the benchmarks in full, up to an hour"
 	@echo "make bench-quick  the same as a smoke test"
-	@echo "make clean        remove .venv and everything generated"
+	@echo "make oldest       the fast tests on the oldest versions that pyproject.toml claims, in $(OLDEST)"
+	@echo "make clean        remove .venv, $(OLDEST) and everything generated"
 
 demo: $(VENV)/.installed-demo
 	$(RUN) -m benchmarks.demo --output demo-output \
@@ -42,16 +46,21 @@ lint: $(VENV)/.installed-test
 	$(PY) -m mypy
 
 docs: $(VENV)/.installed-docs
-	$(RUN) -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(RUN) -W error::FutureWarning -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 
 bench: $(VENV)/.installed-bench
 	@set -e; for name in $(PRESENT); do echo "== $$name"; $(PY) -m benchmarks.$$name; done
 
+# The full benchmarks go through whatever a dependency announces; the smoke test says so first.
 bench-quick: $(VENV)/.installed-bench
-	@set -e; for name in $(PRESENT); do echo "== $$name --quick"; $(PY) -m benchmarks.$$name --quick; done
+	@set -e; for name in $(PRESENT); do echo "== $$name --quick"; \
+	    $(PY) $(NO_WARNINGS) -m benchmarks.$$name --quick; done
+
+oldest: $(OLDEST)/.installed
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -m fast -n 2
 
 clean:
-	rm -rf $(VENV) build dist demo-output docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf $(VENV) $(OLDEST) build dist demo-output docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(PY):
@@ -68,4 +77,10 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
 	    echo "of CPU builds named on https://pytorch.org/get-started/locally/ and call"; \
 	    echo "    make $(MAKECMDGOALS) PIP_FLAGS=\"--extra-index-url <that index>\""; }
 	$(PY) -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[$*]"
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --disable-pip-version-check $(PIP_FLAGS) \
+	    -c constraints-oldest.txt -e ".[test]"
 	@touch $@

@@ -13,6 +13,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.fast import is_fast
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sklatent")
     group.addoption("--device", default="cpu", help="where the models of the tests are fitted")
     group.addoption("--dtype", default="float64", choices=("float64", "float32"), help="dtype of X")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_fast(item.nodeid):
+            item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,7 +1,8 @@
 """Every public estimator, made cheap: what the contract tests run over.
 
-A new estimator is found by discovery and needs nothing here, unless it has a parameter of its own:
-then one entry in ``ALTERNATIVES`` and, where it is a number, one in ``INVALID``.
+A new estimator is found by discovery, tests are chosen by what it declares, and it needs nothing
+here, unless it has a parameter of its own: then one entry in ``ALTERNATIVES`` and, where it is a
+number, one in ``INVALID``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from sklatent import NeighborEmbedding, VAETransformer
+from sklatent._utils.declaration import declaration_of
 from sklatent._utils.discovery import all_estimators
 
 # Small tables keep the defaults cheap: they start at PCA, and fewer than 100 rows stay there.
@@ -30,37 +31,14 @@ TRAINED: dict[str, Any] = {
     "random_state": 0,
 }
 
-# Estimators that hold another one: cheap instances of each, with several inside.
-HOLDING: dict[str, list[dict[str, Any]]] = {
-    "LatentAnomalyDetector": [
-        {"n_estimators": 2, "max_steps": 5, "random_state": 0},
-        {"n_estimators": 2, "max_steps": 5, "random_state": 0, "novelty": True},
-        {"estimator": PCA(1), "random_state": 0},
-        {"estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=20), "random_state": 0},
-    ],
-    # the default tries all methods, the others one each
-    "LatentClusterer": [
-        {"n_clusters": 2, "random_state": 0},
-        {"n_clusters": 2, "estimator": PCA(1), "method": "gmm", "random_state": 0},
-        {
-            "n_clusters": 2,
-            "estimator": VAETransformer(1, hidden_layer_sizes=(8,), max_steps=10),
-            "method": "kmeans",
-            "random_state": 0,
-        },
-        {
-            "n_clusters": 2,
-            "estimator": NeighborEmbedding(1, hidden_layer_sizes=(8,), max_steps=3),
-            "method": "kmeans",
-            "random_state": 0,
-        },
-    ],
-}
+# The defaults of what starts elsewhere than at PCA, and so trains on any number of rows.
+QUICK: dict[str, Any] = {**DEFAULT, "hidden_layer_sizes": (8,), "max_steps": 10}
 
-# The defaults of models that train on any number of rows, with few steps.
-QUICK: dict[str, dict[str, Any]] = {
-    "NeighborEmbedding": {"hidden_layer_sizes": (8,), "max_steps": 10},
-}
+# Estimators that hold another one: few clusters, few members.
+HOLDING: dict[str, Any] = {"n_clusters": 2, "n_estimators": 2, "max_steps": 5, "random_state": 0}
+
+# Models in them, whose seeds they draw.
+INSIDE: dict[str, Any] = {"n_components": 1, "hidden_layer_sizes": (8,), "max_steps": 10}
 
 # Another valid value of each parameter, one that must show in the fitted model.
 ALTERNATIVES: dict[str, Any] = {
@@ -158,18 +136,63 @@ def make(cls: type, params: dict[str, Any]) -> BaseEstimator:
 
 
 def trains(cls: type) -> bool:
+    """Whether it is a model with steps of training and codes."""
     return {"max_steps", "n_components"} <= set(parameter_names(cls))
 
 
-def clone_each(params: dict[str, Any]) -> dict[str, Any]:
-    """Copy parameters, so that no test changes the estimators among them for the others."""
-    return {name: clone(value, safe=False) for name, value in params.items()}
+def holds(cls: type) -> bool:
+    """Whether it works in the latent space of another estimator, which it is given."""
+    return "estimator" in parameter_names(cls)
 
 
-def instances(verb: str | None = None, *, trained: bool | None = None) -> list[BaseEstimator]:
+def declaring(
+    verb: str | None = None,
+    *,
+    tables: str | None = None,
+    needs_y: bool | None = None,
+    out_of_fold: bool | None = None,
+    starts_at_pca: bool | None = None,
+) -> list[type]:
+    """The public estimators whose declaration says so; None asks for nothing."""
+    wanted = {"needs_y": needs_y, "out_of_fold": out_of_fold, "starts_at_pca": starts_at_pca}
+    found = []
+    for _, cls in all_estimators(verb):
+        declared = declaration_of(cls)
+        answers_all = all(
+            getattr(declared, name) == value for name, value in wanted.items() if value is not None
+        )
+        if answers_all and (tables is None or tables in declared.tables):
+            found.append(cls)
+    return found
+
+
+def inside() -> list[tuple[BaseEstimator, str]]:
+    """What is put into estimators that hold another one, and how codes are clustered there."""
+    models = [
+        make(cls, INSIDE)
+        for cls in declaring("inverse_transform", needs_y=False, out_of_fold=False)
+        if trains(cls)
+    ]
+    return [(PCA(1), "gmm"), *((model, "kmeans") for model in models)]
+
+
+def defaults(cls: type) -> list[BaseEstimator]:
+    """Its defaults, made cheap; of what holds another estimator, one with each of several."""
+    if not holds(cls):
+        trains_at_once = trains(cls) and not declaration_of(cls).starts_at_pca
+        return [make(cls, QUICK if trains_at_once else DEFAULT)]
+    found = [make(cls, HOLDING)]
+    if "novelty" in parameter_names(cls):
+        found.append(make(cls, {**HOLDING, "novelty": True}))
+    for model, method in inside():
+        found.append(make(cls, {**HOLDING, "estimator": model, "method": method}))
+    return found
+
+
+def instances(
+    verb: str | None = None, *, trained: bool | None = None, **declared: Any
+) -> list[BaseEstimator]:
     """Two instances of each public estimator: its defaults, and one that always trains.
-
-    Those that hold another estimator count as defaults, with each of several inside.
 
     Parameters
     ----------
@@ -177,13 +200,13 @@ def instances(verb: str | None = None, *, trained: bool | None = None) -> list[B
         Only estimators with this method.
     trained : bool or None, default=None
         Only the instances that always train (True), or only the defaults (False).
+    **declared
+        Only estimators that declare this; see ``declaring``.
     """
     found = []
-    for name, cls in all_estimators(verb):
-        if trained is not True and name in HOLDING:
-            found += [cls(**clone_each(params)) for params in HOLDING[name]]
-        elif trained is not True:
-            found.append(make(cls, {**DEFAULT, **QUICK.get(name, {})}))
+    for cls in declaring(verb, **declared):
+        if trained is not True:
+            found += defaults(cls)
         if trained is not False and trains(cls):
             found.append(make(cls, TRAINED))
     return found
@@ -199,12 +222,40 @@ def label(estimator: Any) -> str:
     return f"{type(estimator).__name__}-{suffix}"
 
 
-def every(verb: str | None = None, *, trained: bool | None = None) -> pytest.MarkDecorator:
+def every(
+    verb: str | None = None, *, trained: bool | None = None, **declared: Any
+) -> pytest.MarkDecorator:
     """Run a test with the fixture ``estimator`` as each of the instances in turn."""
-    found = instances(verb, trained=trained)
+    found = instances(verb, trained=trained, **declared)
     return pytest.mark.parametrize(
         "estimator", found, ids=[label(one) for one in found], indirect=True
     )
+
+
+def target(X: Any) -> np.ndarray:
+    """Two classes, made from the rows: 1 for the half that is largest in the first column.
+
+    Where that column holds no numbers, 1 for every second row.
+    """
+    shape = getattr(X, "shape", None) or np.shape(np.asarray(X, dtype=object))
+    n_rows = shape[0] if shape else 1
+    try:
+        column = np.asarray(X, dtype=object)[:, 0].astype("float64")
+    except (IndexError, TypeError, ValueError):
+        return np.arange(n_rows) % 2
+    y = np.zeros(n_rows, dtype=int)
+    y[np.argsort(column, kind="stable")[n_rows // 2 :]] = 1
+    return y
+
+
+def fitted(estimator: Any, X: Any, y: Any = None, **kwargs: Any) -> Any:
+    """Fit to rows and a target, by default that of ``target``: who needs none must ignore it."""
+    return estimator.fit(X, target(X) if y is None else y, **kwargs)
+
+
+def fitted_codes(estimator: Any, X: Any, y: Any = None) -> Any:
+    """What ``fit_transform`` gives for rows and a target, by default that of ``target``."""
+    return estimator.fit_transform(X, target(X) if y is None else y)
 
 
 def on_device(estimator: Any, device: str) -> Any:
@@ -218,9 +269,11 @@ def answers(model: Any, X: Any) -> dict[str, np.ndarray]:
     """What each verb of a fitted model answers about some rows."""
     given = {
         verb: np.asarray(getattr(model, verb)(X))
-        for verb in ("transform", "score_samples", "score", "explain", "predict", "predict_proba")
+        for verb in ("transform", "score_samples", "explain", "predict", "predict_proba")
         if hasattr(model, verb)
     }
+    if hasattr(model, "score"):
+        given["score"] = np.asarray(model.score(X, target(X)))
     if hasattr(model, "inverse_transform"):
         given["inverse_transform"] = np.asarray(model.inverse_transform(model.transform(X)))
     if hasattr(model, "sample"):

@@ -135,7 +135,9 @@ def _read_series(series: Any, name: Any) -> Cells:
         return Cells("empty", np.zeros(len(series)), np.ones(len(series), dtype=bool), store=store)
     if store["dtype"].startswith("Sparse["):
         return _from_numbers(np.asarray(native), None, store, name)
-    if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean | nw.String)):
+    # narwhals before 2.28 does not know half precision
+    numeric = dtype.is_numeric() or store["kind"] == "float16"
+    if not (numeric or isinstance(dtype, nw.Boolean | nw.String)):
         raise TypeError(_UNSUPPORTED.format(dtype=store["dtype"], name=name))
     if store["dtype"] == store["kind"] != "object" and series.implementation.is_pandas():
         # NumPy's own dtypes: no mask to look up.

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.instances import answers, as_bytes, ask, every
+from tests.instances import answers, as_bytes, ask, every, fitted, fitted_codes, target
 
 
 def to_pandas(frame: pd.DataFrame) -> Any:
@@ -51,9 +51,9 @@ def small_net(estimator: Any) -> Any:
     return estimator.set_params(**{name: few[name] for name in few if name in known})
 
 
-@every("transform")
+@every("inverse_transform")
 def test_pipeline_goes_both_ways(estimator: Any, matrix: np.ndarray, rtol: float) -> None:
-    model = make_pipeline(StandardScaler(), estimator).fit(matrix)
+    model = fitted(make_pipeline(StandardScaler(), estimator), matrix)
     back = model.inverse_transform(model.transform(matrix))
     assert back.shape == matrix.shape
     scaler, last = model[0], model[-1]
@@ -88,17 +88,18 @@ def test_grid_search_in_two_processes(estimator: Any, rows: np.ndarray) -> None:
 def test_grid_search_ranks_by_score(estimator: Any, rows: np.ndarray) -> None:
     name = "n_components" if "n_components" in estimator.get_params() else "n_clusters"
     grid = {name: [1, 3]}
-    search = GridSearchCV(small_net(estimator), grid, cv=2, error_score="raise").fit(rows)
+    search = fitted(GridSearchCV(small_net(estimator), grid, cv=2, error_score="raise"), rows)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ == max(search.cv_results_["mean_test_score"])
-    assert search.score(rows) == search.best_estimator_.score(rows)
+    y = target(rows)
+    assert search.score(rows, y) == search.best_estimator_.score(rows, y)
 
 
 @every("transform")
 def test_column_transformer(estimator: Any, frame: pd.DataFrame) -> None:
     names = list(frame.columns[:4])
     union = ColumnTransformer([("latent", estimator, names)], remainder="passthrough")
-    Z = union.fit_transform(frame)
+    Z = fitted_codes(union, frame)
     width = len(union.named_transformers_["latent"].get_feature_names_out())
     assert Z.shape == (len(frame), width + frame.shape[1] - 4)
     assert len(union.get_feature_names_out()) == Z.shape[1]
@@ -106,19 +107,19 @@ def test_column_transformer(estimator: Any, frame: pd.DataFrame) -> None:
 
 @every("transform")
 def test_feature_union(estimator: Any, matrix: np.ndarray) -> None:
-    alone = clone(estimator).fit(matrix).transform(matrix)
+    alone = fitted(clone(estimator), matrix).transform(matrix)
     union = FeatureUnion([("latent", estimator), ("scaled", StandardScaler())])
-    Z = union.fit_transform(matrix)
+    Z = fitted_codes(union, matrix)
     assert np.array_equal(Z[:, : alone.shape[1]], alone)
     assert len(union.get_feature_names_out()) == Z.shape[1]
 
 
 @pytest.mark.parametrize(("library", "kind"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
-@every("transform")
+@every("inverse_transform")
 def test_set_output(estimator: Any, library: str, kind: type, matrix: np.ndarray) -> None:
-    plain = clone(estimator).fit(matrix).transform(matrix)
+    plain = fitted(clone(estimator), matrix).transform(matrix)
     model = estimator.set_output(transform=library)
-    Z = model.fit_transform(matrix)
+    Z = fitted_codes(model, matrix)
     assert isinstance(Z, kind)
     assert list(Z.columns) == list(model.get_feature_names_out())
     assert np.array_equal(Z.to_numpy(), plain)
@@ -126,20 +127,20 @@ def test_set_output(estimator: Any, library: str, kind: type, matrix: np.ndarray
     assert isinstance(model.inverse_transform(Z), np.ndarray)
 
 
-@every("transform")
+@every("inverse_transform")
 def test_global_set_output(estimator: Any, matrix: np.ndarray, frame: pd.DataFrame) -> None:
-    expected = as_bytes(answers(clone(estimator).fit(matrix), matrix))
+    expected = as_bytes(answers(fitted(clone(estimator), matrix), matrix))
     with sklearn.config_context(transform_output="pandas"):
-        model = clone(estimator).fit(matrix)
+        model = fitted(clone(estimator), matrix)
         assert isinstance(model.transform(matrix), pd.DataFrame)
         assert as_bytes(answers(model, matrix)) == expected
-        back = estimator.fit(frame)
+        back = fitted(estimator, frame)
         assert isinstance(back.inverse_transform(back.transform(frame)), pd.DataFrame)
 
 
 @every("transform")
 def test_feature_names_out_carry_the_name_of_the_class(estimator: Any, matrix: np.ndarray) -> None:
-    names = list(estimator.fit(matrix).get_feature_names_out())
+    names = list(fitted(estimator, matrix).get_feature_names_out())
     if hasattr(estimator, "n_components_") or hasattr(estimator, "n_clusters_"):
         prefix, width = type(estimator).__name__.lower(), estimator.transform(matrix).shape[1]
         assert names == [f"{prefix}{j}" for j in range(width)]
@@ -149,12 +150,12 @@ def test_feature_names_out_carry_the_name_of_the_class(estimator: Any, matrix: n
 
 
 @LIBRARIES
-@every("transform")
+@every("inverse_transform")
 def test_frame_comes_back_as_it_was(
     estimator: Any, convert: Callable[[pd.DataFrame], Any], frame: pd.DataFrame
 ) -> None:
     X = convert(frame)
-    model = estimator.fit(X)
+    model = fitted(estimator, X)
     assert list(model.feature_names_in_) == list(frame.columns)
     back = model.inverse_transform(model.transform(X))
     assert type(back) is type(X)
@@ -168,9 +169,9 @@ def test_frame_and_array_give_the_same_codes(
     estimator: Any, convert: Callable[[pd.DataFrame], Any], frame: pd.DataFrame
 ) -> None:
     X = convert(frame)
-    from_frame = ask(clone(estimator).fit(X), X)
+    from_frame = ask(fitted(clone(estimator), X), X)
     array = frame.to_numpy(dtype="float64")
-    assert np.array_equal(from_frame, ask(clone(estimator).fit(array), array))
+    assert np.array_equal(from_frame, ask(fitted(clone(estimator), array), array))
 
 
 @LIBRARIES
@@ -179,7 +180,7 @@ def test_sample_is_such_a_frame(
     estimator: Any, convert: Callable[[pd.DataFrame], Any], frame: pd.DataFrame
 ) -> None:
     X = convert(frame)
-    drawn = estimator.fit(X).sample(7, random_state=0)
+    drawn = fitted(estimator, X).sample(7, random_state=0)
     assert type(drawn) is type(X)
     assert schema(drawn) == schema(X)
     assert len(drawn) == 7
@@ -189,7 +190,7 @@ def test_sample_is_such_a_frame(
 def test_frame_of_another_library_is_known_by_its_names(
     estimator: Any, frame: pd.DataFrame
 ) -> None:
-    model = estimator.fit(frame)
+    model = fitted(estimator, frame)
     assert np.array_equal(ask(model, to_polars(frame)), ask(model, frame))
     if not hasattr(model, "inverse_transform"):
         return
@@ -202,16 +203,16 @@ def test_pandas_index_survives_where_scikit_learn_keeps_it(
     estimator: Any, frame: pd.DataFrame
 ) -> None:
     named = frame.set_axis([f"row {i}" for i in range(len(frame))])
-    Z = estimator.set_output(transform="pandas").fit_transform(named)
+    Z = fitted_codes(estimator.set_output(transform="pandas"), named)
     assert list(Z.index) == list(named.index)
 
 
 @every(trained=True)
 def test_validation_rows_are_used(estimator: Any, matrix: np.ndarray) -> None:
     held_out = matrix[40:]
-    model = estimator.set_params(max_steps=20).fit(matrix[:40], X_val=held_out)
+    model = fitted(estimator.set_params(max_steps=20), matrix[:40], X_val=held_out)
     assert "valid_loss" in model.history_[-1]
-    other = clone(estimator).fit(matrix[:40], X_val=3 * held_out)
+    other = fitted(clone(estimator), matrix[:40], X_val=3 * held_out)
     assert model.history_[-1]["valid_loss"] != other.history_[-1]["valid_loss"]
 
 
@@ -221,13 +222,13 @@ def test_validation_rows_come_through_a_pipeline_transformed(
 ) -> None:
     train, held_out = matrix[:40], matrix[40:]
     scaler = StandardScaler().fit(train)
-    by_hand = clone(estimator).fit(scaler.transform(train), X_val=scaler.transform(held_out))
+    by_hand = fitted(clone(estimator), scaler.transform(train), X_val=scaler.transform(held_out))
     with sklearn.config_context(enable_metadata_routing=True):
         latent = clone(estimator).set_fit_request(X_val=True)
         pipeline = Pipeline(
             [("scale", StandardScaler()), ("latent", latent)], transform_input=["X_val"]
         )
-        routed = pipeline.fit(train, X_val=held_out)[-1]
+        routed = fitted(pipeline, train, X_val=held_out)[-1]
     assert routed.history_ == by_hand.history_
     Z = scaler.transform(matrix)
     assert as_bytes(answers(routed, Z)) == as_bytes(answers(by_hand, Z))

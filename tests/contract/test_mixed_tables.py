@@ -27,46 +27,62 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import get_tags
 
-from sklatent import VAETransformer
-from sklatent._utils.discovery import all_estimators
+from sklatent._utils.declaration import declaration_of
 from sklatent.datasets import make_mixed_table
-from tests.instances import TRAINED, make, on_device, trains
+from tests.instances import (
+    HOLDING,
+    TRAINED,
+    ask,
+    declaring,
+    holds,
+    make,
+    on_device,
+    target,
+    trains,
+)
 
 TABLE = make_mixed_table(120, random_state=0)
-TARGET = TABLE["survived"].to_numpy()
+SURVIVED = TABLE["survived"].to_numpy()
 N = 60
 RNG = np.random.default_rng(0)
 WORDS = RNG.choice(["a", "b", "c"], N)
 X1, X2 = RNG.normal(size=(2, N))
 
 
-def models_of_mixed_tables() -> list[type]:
-    return [
-        cls
-        for _, cls in all_estimators("transform")
-        if trains(cls) and get_tags(cls()).input_tags.allow_nan
-    ]
+MIXED = declaring(tables="mixed")
+MODELS = [cls for cls in MIXED if trains(cls)]
+NUMERIC = [cls for cls in declaring(tables="numeric") if cls not in MIXED]
 
 
-MIXED = models_of_mixed_tables()
+def cheap(cls: type) -> Any:
+    """A cheap instance; what holds another estimator holds one that takes mixed tables."""
+    if not holds(cls):
+        return make(cls, {**TRAINED, "n_components": 2, "n_importance_samples": 16})
+    held = make(MODELS[0], {**TRAINED, "n_components": 2, "random_state": None})
+    return make(cls, {**HOLDING, "estimator": held, "method": "kmeans"})
 
 
-@pytest.fixture(scope="module", params=MIXED, ids=lambda cls: cls.__name__)
+def by_name(cls: type) -> str:
+    return cls.__name__
+
+
+@pytest.fixture(scope="module", params=MIXED, ids=by_name)
 def kind(request: pytest.FixtureRequest) -> type:
     cls: type = request.param
     return cls
 
 
-def cheap(cls: type) -> Any:
-    return make(cls, {**TRAINED, "n_components": 2, "n_importance_samples": 16})
-
-
 @pytest.fixture
 def estimator(kind: type, device: str) -> Any:
-    """A cheap instance of each model that takes mixed tables."""
+    """A cheap instance of each that takes mixed tables."""
     return on_device(cheap(kind), device)
+
+
+@pytest.fixture(params=MODELS, ids=by_name)
+def untrained(request: pytest.FixtureRequest, device: str) -> Any:
+    """A cheap instance of each latent model that takes mixed tables."""
+    return on_device(cheap(request.param), device)
 
 
 @pytest.fixture(scope="module")
@@ -74,22 +90,27 @@ def fitted(kind: type, device: str) -> Any:
     return fit(on_device(cheap(kind), device), TABLE)
 
 
-def fit(estimator: Any, X: Any, **kwargs: Any) -> Any:
+def fit(estimator: Any, X: Any, y: Any = None, **kwargs: Any) -> Any:
+    y = target(X) if y is None else y
     with warnings.catch_warnings():
         # five steps do not always wake the codes
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return estimator.fit(X, **kwargs)
+        return estimator.fit(X, y, **kwargs)
 
 
 def answers(model: Any, X: Any) -> dict[str, Any]:
     """What each verb says, as arrays and frames."""
-    given = {"transform": np.asarray(model.transform(X))}
-    given["inverse_transform"] = model.inverse_transform(given["transform"])
+    given = {}
+    if hasattr(model, "transform"):
+        given["transform"] = np.asarray(model.transform(X))
+    if hasattr(model, "inverse_transform"):
+        given["inverse_transform"] = model.inverse_transform(given["transform"])
     if hasattr(model, "score_samples"):
         given["score_samples"] = model.score_samples(X)
     if hasattr(model, "sample"):
         given["sample"] = model.sample(5, random_state=0)
-    if hasattr(model, "impute"):
+    # tables of numbers alone have no cells to fill
+    if hasattr(model, "impute") and model.table_.mode_ == "quantile":
         given["impute"] = model.impute(X, n_draws=2)
         given["imputations"] = model.sample_imputations(X, 1, random_state=0)[0]
     return given
@@ -112,8 +133,19 @@ def schema(table: Any) -> Any:
     return list(table.columns), list(table.dtypes)
 
 
-def test_discovery_found_the_models_of_mixed_tables() -> None:
-    assert VAETransformer in MIXED
+def test_there_are_models_of_mixed_tables_and_models_of_numbers_alone() -> None:
+    assert 0 < len(MODELS) < len(MIXED)
+    assert NUMERIC
+
+
+@pytest.mark.parametrize("cls", NUMERIC, ids=by_name)
+def test_model_of_numbers_alone_names_the_column(cls: type, device: str) -> None:
+    numbers = TABLE.select_dtypes("number").dropna(axis=1)
+    assert numbers.shape[1] > 1
+    for column in ("soil", "sown"):
+        X = numbers.assign(**{column: TABLE[column]})
+        with pytest.raises((ValueError, TypeError), match=f"column '{column}'"):
+            fit(on_device(cheap(cls), device), X)
 
 
 # -- what others break on -------------------------------------------------------------------------
@@ -164,26 +196,47 @@ TABLES: dict[str, Any] = {
 }
 
 
+def one_component(estimator: Any) -> Any:
+    """Codes of one column, which tables of two rows or one column allow; all kinds of cells."""
+    for name in ("n_components", "estimator__n_components"):
+        if name in estimator.get_params():
+            estimator.set_params(**{name: 1})
+    if not trains(type(estimator)) and "mode" in estimator.get_params():
+        # an object column without words counts as numbers, which come back as floats
+        estimator.set_params(mode="quantile")
+    return estimator
+
+
+def has_codes(model: Any) -> bool:
+    return hasattr(model, "n_components_") or hasattr(model, "estimator_")
+
+
 @pytest.mark.parametrize("case", TABLES)
 def test_every_verb_answers(estimator: Any, case: str) -> None:
     X = TABLES[case]
-    model = fit(estimator.set_params(n_components=1), X)
+    model = fit(one_component(estimator), X)
     given = answers(model, X)
-    assert given["transform"].shape == (len(X), 1)
+    # what encodes cells one by one keeps what is missing
+    keeps_missing = not has_codes(model)
     for verb in ("transform", "score_samples"):
         if verb in given:
-            assert np.isfinite(given[verb]).all()
+            assert len(given[verb]) == len(X)
+            assert keeps_missing or np.isfinite(given[verb]).all()
+    if "transform" in given:
+        assert given["transform"].shape[1] == len(model.get_feature_names_out())
     for verb in ("inverse_transform", "sample", "impute", "imputations"):
         if verb in given:
             assert type(given[verb]) is type(X)
             assert schema(given[verb]) == schema(X)
-    assert np.array_equal(model.transform(X[:1]), given["transform"][:1]) or np.allclose(
-        model.transform(X[:1]), given["transform"][:1], rtol=1e-9
-    )
+    first = ask(model, X)[:1]
+    assert np.allclose(ask(model, X[:1]), first, rtol=1e-9, equal_nan=keeps_missing)
 
 
 def test_list_of_lists(estimator: Any) -> None:
-    model = fit(estimator, [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", None]])
+    model = fit(one_component(estimator), [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", None]])
+    if not hasattr(model, "inverse_transform"):
+        assert np.isfinite(ask(model, [["b", 1.5]])).all()
+        return
     back = model.inverse_transform(model.transform([["b", 1.5]]))
     assert back.shape == (1, 2)
     assert back[0, 0] in {"a", "b", "c"}
@@ -193,11 +246,11 @@ def test_unknown_levels_are_refused_with_their_column(estimator: Any) -> None:
     model = fit(estimator, TABLE)
     words = r"unknown categories \['bronze'\] in column 'soil'.*fit saw 'clay'"
     for verb in ("transform", "score_samples", "score", "impute"):
-        if hasattr(model, verb):
+        if hasattr(model, verb) and hasattr(model, "transform"):
             with pytest.raises(ValueError, match=words):
                 getattr(model, verb)(TABLE.assign(soil="bronze"))
     with pytest.raises(ValueError, match="'height_cm' holds words, but held numbers in fit"):
-        model.transform(TABLE.assign(height_cm="tall"))
+        ask(model, TABLE.assign(height_cm="tall"))
 
 
 def test_holes_where_fit_saw_none(estimator: Any) -> None:
@@ -205,14 +258,17 @@ def test_holes_where_fit_saw_none(estimator: Any) -> None:
     X = TABLE.head(5).astype({"family": object})
     X.loc[0, "family"] = None
     X.loc[1, "height_cm"] = np.nan
-    assert np.isfinite(model.transform(X)).all()
+    if has_codes(model):
+        assert np.isfinite(ask(model, X)).all()
+    else:
+        assert np.isnan(ask(model, X)).any()
 
 
 # -- answers --------------------------------------------------------------------------------------
 
 
 def close(actual: Any, expected: Any) -> None:
-    largest = np.abs(expected).max()
+    largest = np.nanmax(np.abs(expected))
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12 * largest)
 
 
@@ -220,12 +276,12 @@ def close(actual: Any, expected: Any) -> None:
 def test_a_row_does_not_depend_on_the_rows_beside_it(fitted: Any, verb: str) -> None:
     if not hasattr(fitted, verb):
         pytest.skip(f"has no {verb}")
-    ask = getattr(fitted, verb)
-    whole = ask(TABLE)
-    close(np.concatenate([ask(TABLE[i : i + 1]) for i in range(20)]), whole[:20])
-    close(np.concatenate([ask(TABLE[:7]), ask(TABLE[7:])]), whole)
-    close(ask(TABLE[::-1])[::-1], whole)
-    close(ask(pd.concat([TABLE] * 10))[-len(TABLE) :], whole)
+    answer = getattr(fitted, verb)
+    whole = answer(TABLE)
+    close(np.concatenate([answer(TABLE[i : i + 1]) for i in range(20)]), whole[:20])
+    close(np.concatenate([answer(TABLE[:7]), answer(TABLE[7:])]), whole)
+    close(answer(TABLE[::-1])[::-1], whole)
+    close(answer(pd.concat([TABLE] * 10))[-len(TABLE) :], whole)
 
 
 def through_pickle(model: Any) -> Any:
@@ -260,16 +316,21 @@ def test_same_seed_same_model(estimator: Any, fitted: Any) -> None:
     X = TABLE.head(30)
     again = answers(fit(clone(estimator), TABLE), X)
     assert same(again, answers(fitted, X))
-    assert same(answers(fit(clone(estimator), TABLE, y=TARGET), X), again)  # y is ignored
-    other = answers(fit(clone(estimator).set_params(random_state=1), TABLE), X)
-    assert not np.array_equal(other["transform"], again["transform"])
+    if not declaration_of(estimator).needs_y:
+        assert same(answers(fit(clone(estimator), TABLE, SURVIVED), X), again)
+    if "random_state" in estimator.get_params():
+        other = answers(fit(clone(estimator).set_params(random_state=1), TABLE), X)
+        assert not same(other, again)
 
 
 def test_fits_in_threads_equal_sequential_ones(estimator: Any) -> None:
     X = TABLE.head(60)
 
     def one(seed: int) -> dict[str, Any]:
-        return answers(clone(estimator).set_params(random_state=seed).fit(X), X)
+        model = clone(estimator)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=seed)
+        return answers(model.fit(X, target(X)), X)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -279,7 +340,7 @@ def test_fits_in_threads_equal_sequential_ones(estimator: Any) -> None:
 
 
 def test_other_containers_are_known_by_their_names(fitted: Any) -> None:
-    expected = fitted.transform(TABLE)
+    expected = ask(fitted, TABLE)
     words = [name for name in TABLE.columns if TABLE[name].dtype.kind == "O" or name == "soil"]
     other = pl.DataFrame(
         {
@@ -291,8 +352,9 @@ def test_other_containers_are_known_by_their_names(fitted: Any) -> None:
             for name in TABLE.columns
         }
     )
-    assert np.array_equal(fitted.transform(other), expected)
-    assert isinstance(fitted.inverse_transform(expected[:3]), pd.DataFrame)
+    assert np.array_equal(ask(fitted, other), expected, equal_nan=True)
+    if hasattr(fitted, "inverse_transform"):
+        assert isinstance(fitted.inverse_transform(expected[:3]), pd.DataFrame)
 
 
 def test_input_is_not_written_to(estimator: Any) -> None:
@@ -306,75 +368,81 @@ def test_input_is_not_written_to(estimator: Any) -> None:
 
 @pytest.mark.parametrize(("library", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
 def test_set_output(estimator: Any, fitted: Any, library: str, frame: type) -> None:
+    if not hasattr(estimator, "transform"):
+        pytest.skip("has no transform")
     model = fit(clone(estimator).set_output(transform=library), TABLE)
     Z = model.transform(TABLE)
     assert isinstance(Z, frame)
     assert list(Z.columns) == list(model.get_feature_names_out())
-    assert np.array_equal(Z.to_numpy(), fitted.transform(TABLE))
-    assert isinstance(model.inverse_transform(Z), pd.DataFrame)
+    assert np.array_equal(Z.to_numpy(), fitted.transform(TABLE), equal_nan=True)
+    if hasattr(model, "inverse_transform"):
+        assert isinstance(model.inverse_transform(Z), pd.DataFrame)
 
 
-def test_pipeline_straight_on_the_raw_frame(estimator: Any) -> None:
+def test_pipeline_straight_on_the_raw_frame(untrained: Any) -> None:
     X = TABLE.drop(columns="survived")
-    model = fit(make_pipeline(estimator, StandardScaler(), LogisticRegression()), X, y=TARGET)
-    assert model.predict(X).shape == TARGET.shape
-    assert model.score(X, TARGET) > 0.3
+    model = fit(make_pipeline(untrained, StandardScaler(), LogisticRegression()), X, SURVIVED)
+    assert model.predict(X).shape == SURVIVED.shape
+    assert model.score(X, SURVIVED) > 0.3
 
 
-def test_column_transformer(estimator: Any) -> None:
+def test_column_transformer(untrained: Any) -> None:
     names = ["family", "soil", "height_cm", "sown"]
-    union = ColumnTransformer([("latent", estimator, names)], remainder="drop")
+    union = ColumnTransformer([("latent", untrained, names)], remainder="drop")
     Z = fit(union, TABLE).transform(TABLE)
     assert Z.shape == (len(TABLE), 2)
-    assert np.array_equal(Z, fit(clone(estimator), TABLE[names]).transform(TABLE[names]))
+    assert np.array_equal(Z, fit(clone(untrained), TABLE[names]).transform(TABLE[names]))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_grid_search_in_two_processes() -> None:
-    X = TABLE.head(90)
-    model = VAETransformer(1, hidden_layer_sizes=(8,), max_steps=10, random_state=0)
-    search = GridSearchCV(model, {"beta": [0.1, 1.0]}, cv=2, n_jobs=2, error_score="raise")
+def test_grid_search_in_two_processes(untrained: Any) -> None:
+    if not hasattr(untrained, "score"):
+        pytest.skip("has no score")
+    model = untrained.set_params(max_steps=10)
+    search = GridSearchCV(
+        model, {"learning_rate": [1e-3, 1e-1]}, cv=2, n_jobs=2, error_score="raise"
+    )
     # a level that one fold alone has would be unknown in the other
-    X = X.drop(columns="family")
-    scores = search.fit(X).cv_results_["mean_test_score"]
+    X = TABLE.head(90).drop(columns="family")
+    scores = search.fit(X, target(X)).cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
     assert scores[0] != scores[1]
-    assert search.best_estimator_.sample(3).shape == (3, 12)
+    assert np.isfinite(search.best_estimator_.transform(X)).all()
 
 
 # -- training -------------------------------------------------------------------------------------
 
 
-def test_warm_start_goes_on(estimator: Any) -> None:
-    model = fit(estimator.set_params(warm_start=True, max_steps=20), TABLE)
+def test_warm_start_goes_on(untrained: Any) -> None:
+    model = fit(untrained.set_params(warm_start=True, max_steps=20), TABLE)
     first = model.transform(TABLE)
     fit(model, TABLE)
     assert not np.array_equal(model.transform(TABLE), first)
     fit(through_pickle(model), TABLE)
     with pytest.raises(ValueError, match="feature names"):
-        model.fit(TABLE.drop(columns="soil"))
+        model.fit(TABLE.drop(columns="soil"), SURVIVED)
     with pytest.raises(ValueError, match="unknown categories"):
-        model.fit(TABLE.assign(soil="bronze"))
+        model.fit(TABLE.assign(soil="bronze"), SURVIVED)
     with pytest.raises(ValueError, match="warm_start"):
-        model.set_params(hidden_layer_sizes=(9,)).fit(TABLE)
+        model.set_params(hidden_layer_sizes=(9,)).fit(TABLE, SURVIVED)
     # a failed fit leaves the one before
     assert np.isfinite(model.transform(TABLE)).all()
 
 
-def test_validation_rows(estimator: Any) -> None:
-    model = fit(clone(estimator), TABLE.head(80), X_val=TABLE.tail(40))
+def test_validation_rows(untrained: Any) -> None:
+    model = fit(clone(untrained), TABLE.head(80), X_val=TABLE.tail(40))
     assert "valid_loss" in model.history_[-1]
-    other = fit(clone(estimator), TABLE.head(80), X_val=TABLE.head(40))
+    other = fit(clone(untrained), TABLE.head(80), X_val=TABLE.head(40))
     assert model.history_[-1]["valid_loss"] != other.history_[-1]["valid_loss"]
     with pytest.raises(ValueError, match="'soil'"):
-        estimator.fit(TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
+        fit(untrained, TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
 
 
 @pytest.mark.filterwarnings("ignore:The posterior collapsed")
 def test_an_interrupt_leaves_a_model_that_answers(
-    estimator: Any, monkeypatch: pytest.MonkeyPatch
+    untrained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = estimator.set_params(max_steps=60, early_stopping=True)
+    model = untrained.set_params(max_steps=60, early_stopping=True)
     from sklatent._training import LatentNet
 
     step = LatentNet._set_rates
@@ -389,7 +457,7 @@ def test_an_interrupt_leaves_a_model_that_answers(
         pytest.warns(ConvergenceWarning, match="interrupted after 30 steps"),
         pytest.raises(KeyboardInterrupt),
     ):
-        model.fit(TABLE)
+        model.fit(TABLE, SURVIVED)
     given = answers(model, TABLE.head(10))
     assert np.isfinite(given["transform"]).all()
     if hasattr(model, "impute"):
@@ -397,39 +465,29 @@ def test_an_interrupt_leaves_a_model_that_answers(
         assert not model.impute(TABLE.head(10)).isna().any().any()
 
 
-def test_number_of_components(estimator: Any) -> None:
-    auto = fit(clone(estimator).set_params(n_components="auto"), TABLE.head(50))
+def test_number_of_components(untrained: Any) -> None:
+    auto = fit(clone(untrained).set_params(n_components="auto"), TABLE.head(50))
     assert auto.n_components_ == 7  # half of 13 columns
-    wide = fit(clone(estimator).set_params(n_components=20), TABLE.head(50))
+    wide = fit(clone(untrained).set_params(n_components=20), TABLE.head(50))
     assert wide.transform(TABLE.head(50)).shape == (50, 20)
     with pytest.raises(ValueError, match=r"n_components=0\.5 .*give an int or 'auto'"):
-        estimator.set_params(n_components=0.5).fit(TABLE)
-    assert not hasattr(estimator, "n_features_in_")
+        untrained.set_params(n_components=0.5).fit(TABLE, SURVIVED)
+    assert not hasattr(untrained, "n_features_in_")
 
 
 def test_unfitted_and_cloned(fitted: Any) -> None:
     copy = clone(fitted)
-    assert copy.get_params() == fitted.get_params()
-    assert not hasattr(copy, "table_")
+    assert repr(copy.get_params()) == repr(fitted.get_params())
+    assert [name for name in vars(copy) if name.endswith("_")] == []
 
 
 def test_refit_forgets_the_other_kind_of_table(estimator: Any, fitted: Any) -> None:
     numbers = RNG.normal(size=(40, 3))
     fit(estimator, numbers)
-    assert estimator.table_.mode_ == "affine"
-    estimator.inverse_transform(estimator.transform(numbers))
+    assert getattr(estimator, "table_", estimator).mode_ == "affine"
+    answers(estimator, numbers)
     fit(estimator, TABLE)
     assert same(answers(estimator, TABLE.head(5)), answers(fitted, TABLE.head(5)))
     fit(estimator, numbers)
     fresh = fit(clone(estimator), numbers)
-    assert np.array_equal(estimator.transform(numbers), fresh.transform(numbers))
-    if hasattr(estimator, "sample"):
-        assert np.array_equal(estimator.sample(5, random_state=0), fresh.sample(5, random_state=0))
-
-
-def test_codes_say_something_about_dependent_columns() -> None:
-    """Columns that see each other could do without a code: it must not fall silent."""
-    X = make_mixed_table(1000, random_state=0)
-    model = VAETransformer(3, hidden_layer_sizes=(32,), max_steps=100, random_state=0).fit(X)
-    assert model.kl_per_component_.sum() > 1.0
-    assert model.n_active_components_ >= 2
+    assert same(answers(estimator, numbers), answers(fresh, numbers))

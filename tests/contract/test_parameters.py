@@ -22,6 +22,7 @@ from tests.instances import (
     answers,
     as_bytes,
     every,
+    fitted,
     make,
     on_device,
     parameter_names,
@@ -61,10 +62,10 @@ def test_docstring_names_the_default(cls: type, name: str) -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_docstring_lists_the_fitted_attributes(cls: type, matrix: np.ndarray, device: str) -> None:
-    model = on_device(make(cls, TRAINED), device).fit(matrix)
+    model = fitted(on_device(make(cls, TRAINED), device), matrix)
     documented = {entry.name for entry in ClassDoc(cls)["Attributes"]}
-    fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
-    assert fitted <= documented
+    found = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    assert found <= documented
 
 
 METHODS = [
@@ -98,7 +99,7 @@ def test_invalid_value_is_refused_by_name(cls: type, name: str, matrix: np.ndarr
         model = make(cls, TRAINED).set_params(**{name: value})
         error = ValueError if name == "random_state" else InvalidParameterError
         with pytest.raises(error, match=name if error is InvalidParameterError else None):
-            model.fit(matrix)
+            fitted(model, matrix)
         assert not hasattr(model, "n_features_in_")
 
 
@@ -113,34 +114,34 @@ def test_parameter_shows_in_the_fitted_model(
     model.set_params(**TOGETHER_WITH.get(name, {}))
     other = clone(model).set_params(**{name: ALTERNATIVES[name]})
     assert model.get_params()[name] != other.get_params()[name]
-    model, other = model.fit(matrix), other.fit(matrix)
+    model, other = fitted(model, matrix), fitted(other, matrix)
     seen = (as_bytes(answers(model, matrix)), model.n_iter_, model.best_iter_)
     assert seen != (as_bytes(answers(other, matrix)), other.n_iter_, other.best_iter_)
 
 
 @every(trained=True)
 def test_training_without_validation_rows_uses_them_all(estimator: Any, matrix: np.ndarray) -> None:
-    estimator.set_params(early_stopping=False).fit(matrix)
+    fitted(estimator.set_params(early_stopping=False), matrix)
     assert estimator.n_iter_ == estimator.max_steps
     assert "valid_loss" not in estimator.history_[-1]
 
 
 @every(trained=True)
 def test_warm_start_goes_on(estimator: Any, matrix: np.ndarray) -> None:
-    once = clone(estimator).set_params(warm_start=True, early_stopping=False).fit(matrix)
+    once = fitted(clone(estimator).set_params(warm_start=True, early_stopping=False), matrix)
     first = as_bytes(answers(once, matrix))
-    assert as_bytes(answers(once.fit(matrix), matrix)) != first
-    cold = clone(estimator).set_params(early_stopping=False).fit(matrix)
+    assert as_bytes(answers(fitted(once, matrix), matrix)) != first
+    cold = fitted(clone(estimator).set_params(early_stopping=False), matrix)
     assert as_bytes(answers(cold, matrix)) == first
-    assert as_bytes(answers(cold.fit(matrix), matrix)) == first
+    assert as_bytes(answers(fitted(cold, matrix), matrix)) == first
 
 
 @every(trained=True)
 def test_warm_start_refuses_another_net(estimator: Any, matrix: np.ndarray) -> None:
-    estimator.set_params(warm_start=True).fit(matrix)
+    fitted(estimator.set_params(warm_start=True), matrix)
     before = as_bytes(answers(estimator, matrix))
     with pytest.raises(ValueError, match="warm_start=True goes on with the fitted net"):
-        estimator.set_params(hidden_layer_sizes=(5,)).fit(matrix)
+        fitted(estimator.set_params(hidden_layer_sizes=(5,)), matrix)
     assert as_bytes(answers(estimator, matrix)) == before
 
 
@@ -148,7 +149,7 @@ def test_warm_start_refuses_another_net(estimator: Any, matrix: np.ndarray) -> N
 @pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
 def test_device_must_exist(estimator: Any, name: str, matrix: np.ndarray) -> None:
     with pytest.raises(ValueError, match="device"):
-        estimator.set_params(device=name).fit(matrix)
+        fitted(estimator.set_params(device=name), matrix)
 
 
 @every(trained=True)
@@ -156,9 +157,9 @@ def test_verbose_speaks_through_logging(
     estimator: Any, matrix: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="sklatent"):
-        clone(estimator).fit(matrix)
+        fitted(clone(estimator), matrix)
         assert [record for record in caplog.records if record.name == "sklatent"] == []
-        estimator.set_params(verbose=1).fit(matrix)
+        fitted(estimator.set_params(verbose=1), matrix)
     records = [record for record in caplog.records if record.name == "sklatent"]
     assert len(records) == len(estimator.history_)
     assert "step" in records[0].getMessage()
@@ -171,14 +172,16 @@ def test_net_params_reach_skorch(estimator: Any, matrix: np.ndarray) -> None:
     params = {"optimizer": torch.optim.SGD, "lr": 1e-9}
     frozen = clone(estimator).set_params(net_params=params, max_steps=1, early_stopping=False)
     moved = clone(estimator).set_params(max_steps=20, early_stopping=False)
-    still = frozen.fit(matrix).net_.weights()
-    start = clone(frozen).set_params(net_params={**params, "lr": 0.0}).fit(matrix).net_.weights()
+    still = fitted(frozen, matrix).net_.weights()
+    start = fitted(
+        clone(frozen).set_params(net_params={**params, "lr": 0.0}), matrix
+    ).net_.weights()
     assert all(np.allclose(still[name], start[name], atol=1e-6) for name in start)
-    trained = moved.fit(matrix).net_.weights()
+    trained = fitted(moved, matrix).net_.weights()
     assert any(not np.allclose(trained[name], start[name], atol=1e-4) for name in start)
 
 
 @every(trained=True)
 def test_unknown_net_params_are_refused(estimator: Any, matrix: np.ndarray) -> None:
     with pytest.raises((TypeError, ValueError), match="no_such_option"):
-        estimator.set_params(net_params={"no_such_option": 1}).fit(matrix)
+        fitted(estimator.set_params(net_params={"no_such_option": 1}), matrix)

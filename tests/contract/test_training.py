@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.instances import answers, as_bytes, every
+from tests.instances import answers, as_bytes, every, fitted
 
 
 class Recorder:
@@ -65,7 +65,7 @@ def trained(estimator: Any) -> Any:
 @every(trained=True)
 def test_callback_sees_each_check(trained: Any, matrix: np.ndarray) -> None:
     recorder = Recorder()
-    model = trained.set_callbacks(recorder).fit(matrix)
+    model = fitted(trained.set_callbacks(recorder), matrix)
     assert recorder.n_checks == len(model.history_)
     assert recorder.events[0] == "setup"
     assert recorder.events[-1] == "teardown"
@@ -74,15 +74,15 @@ def test_callback_sees_each_check(trained: Any, matrix: np.ndarray) -> None:
 
 @every(trained=True)
 def test_callback_changes_nothing(trained: Any, matrix: np.ndarray) -> None:
-    alone = as_bytes(answers(clone(trained).fit(matrix), matrix))
-    watched = trained.set_callbacks(Recorder()).fit(matrix)
+    alone = as_bytes(answers(fitted(clone(trained), matrix), matrix))
+    watched = fitted(trained.set_callbacks(Recorder()), matrix)
     assert as_bytes(answers(watched, matrix)) == alone
 
 
 @every(trained=True)
 def test_callback_stops_the_fit(trained: Any, matrix: np.ndarray) -> None:
-    full = clone(trained).fit(matrix).n_iter_
-    model = trained.set_callbacks(Recorder(stop_at=2)).fit(matrix)
+    full = fitted(clone(trained), matrix).n_iter_
+    model = fitted(trained.set_callbacks(Recorder(stop_at=2)), matrix)
     assert 0 < model.n_iter_ < full
     assert len(model.history_) == 2
     answers(model, matrix)
@@ -98,13 +98,13 @@ def test_failing_callback_leaves_the_earlier_fit(trained: Any, matrix: np.ndarra
 
     fresh = clone(trained).set_callbacks(Failing())
     with pytest.raises(RuntimeError, match="no disk left"):
-        fresh.fit(matrix)
+        fitted(fresh, matrix)
     assert [name for name in vars(fresh) if name.endswith("_")] == []
-    model = trained.fit(matrix)
+    model = fitted(trained, matrix)
     before = as_bytes(answers(model, matrix))
     failing = Failing()
     with pytest.raises(RuntimeError, match="no disk left"):
-        model.set_callbacks(failing).fit(2 * matrix[:30, :4])
+        fitted(model.set_callbacks(failing), 2 * matrix[:30, :4])
     assert failing.events[-1] == "teardown"
     assert as_bytes(answers(model, matrix)) == before
 
@@ -116,9 +116,9 @@ def test_interrupt_finishes_the_model_and_is_raised_again(trained: Any, matrix: 
         pytest.warns(ConvergenceWarning, match="interrupted after .* steps"),
         pytest.raises(KeyboardInterrupt),
     ):
-        trained.fit(matrix)
+        fitted(trained, matrix)
     assert 0 < trained.n_iter_ < 30
-    stopped = clone(trained).set_callbacks(Recorder(stop_at=3)).fit(matrix)
+    stopped = fitted(clone(trained).set_callbacks(Recorder(stop_at=3)), matrix)
     assert as_bytes(answers(trained, matrix)) == as_bytes(answers(stopped, matrix))
 
 
@@ -136,7 +136,7 @@ def test_interrupt_inside_a_step_keeps_the_best_weights(trained: Any, matrix: np
         pytest.warns(ConvergenceWarning, match="best weights so far"),
         pytest.raises(KeyboardInterrupt),
     ):
-        trained.fit(matrix)
+        fitted(trained, matrix)
     assert trained.best_iter_ <= trained.n_iter_ <= 11
     for answer in answers(trained, matrix).values():
         assert np.isfinite(answer).all()
@@ -152,7 +152,7 @@ def test_interrupt_of_the_defaults(estimator: Any, rows: np.ndarray) -> None:
     estimator.set_params(hidden_layer_sizes=(8,), max_steps=30)
     estimator.set_callbacks(Recorder(interrupt_at=2))
     with pytest.warns(ConvergenceWarning), pytest.raises(KeyboardInterrupt):
-        estimator.fit(rows)
+        fitted(estimator, rows)
     for answer in answers(estimator, rows).values():
         assert np.isfinite(answer).all()
 
@@ -168,7 +168,7 @@ def test_interrupt_ends_a_search(trained: Any, matrix: np.ndarray) -> None:
         pytest.warns(ConvergenceWarning, match="interrupted"),
         pytest.raises(KeyboardInterrupt),
     ):
-        search.fit(matrix)
+        fitted(search, matrix)
     assert not hasattr(search, "best_estimator_")
 
 
@@ -188,7 +188,7 @@ def test_progress_bar(
         model = make_pipeline(StandardScaler(), model)
     if inside == "search":
         model = GridSearchCV(model, {"n_components": [1, 2]}, cv=2)
-    model.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(matrix)
+    fitted(model.set_callbacks(ProgressBar(max_propagation_depth=None)), matrix)
     shown = capsys.readouterr().out
     assert type(trained).__name__ in shown
     assert "100%" in shown
@@ -196,9 +196,8 @@ def test_progress_bar(
 
 @every("score", trained=True)
 def test_scoring_monitor_sees_scores(trained: Any, matrix: np.ndarray) -> None:
-    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
-    y = np.zeros(len(matrix))
-    model = trained.set_callbacks(monitor).fit(matrix, y)
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X, y)})
+    model = fitted(trained.set_callbacks(monitor), matrix)
     log = monitor.get_logs().data
     scores = [entry["score"] for entry in log if "score" in entry]
     assert len(scores) >= len(model.history_)
@@ -226,8 +225,8 @@ def test_skorch_callbacks_come_through_net_params(trained: Any, matrix: np.ndarr
         "on_train_end",
     )
     callback = skorch_callback(**{name: count(name) for name in names})
-    alone = clone(trained).fit(matrix)
-    model = trained.set_params(net_params={"callbacks": [callback]}).fit(matrix)
+    alone = fitted(clone(trained), matrix)
+    model = fitted(trained.set_params(net_params={"callbacks": [callback]}), matrix)
     checks, steps = len(model.history_), model.n_iter_
     assert seen == {
         "on_train_begin": 1,
@@ -249,13 +248,13 @@ def test_epoch_callback_of_skorch_sees_the_history(trained: Any, matrix: np.ndar
         losses.append(net.history[-1]["train_loss"])
 
     callback = skorch_callback(on_epoch_end=read)
-    model = trained.set_params(net_params={"callbacks": [callback]}).fit(matrix)
+    model = fitted(trained.set_params(net_params={"callbacks": [callback]}), matrix)
     assert losses == model.loss_curve_
 
 
 @every(trained=True)
 def test_history(trained: Any, matrix: np.ndarray) -> None:
-    model = trained.fit(matrix)
+    model = fitted(trained, matrix)
     steps = [record["step"] for record in model.history_]
     assert steps == sorted(set(steps))
     assert steps[-1] == model.n_iter_
@@ -275,7 +274,7 @@ def test_nothing_is_printed_or_written(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    trained.set_params(verbose=verbose).fit(matrix)
+    fitted(trained.set_params(verbose=verbose), matrix)
     sys.stdout.flush()
     assert capfd.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []

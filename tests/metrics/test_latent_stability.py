@@ -208,7 +208,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(TypeError, match="DBSCAN has no transform"):
         latent_stability(DBSCAN().fit(X), X)
     with pytest.raises(NotFittedError):
-        latent_stability(PCA(), X)
+        latent_stability(TruncatedSVD(), X)
     with pytest.raises(ValueError, match="'up_to' parameter"):
         latent_stability(PCA().fit(X), X, up_to="rotation")
     with pytest.raises(ValueError, match="6 features"):

@@ -11,7 +11,9 @@ import torch
 from scipy.stats import chisquare, kstest, norm
 from torch import Tensor
 
+from sklatent import VAETransformer
 from sklatent._training import row_source
+from sklatent.datasets import make_mixed_table
 from sklatent.models._tabular_vae import (
     TabularVAE,
     draw_levels,
@@ -338,3 +340,11 @@ def test_contexts_of_many_columns_are_those_of_few(
         monkeypatch.setattr("sklatent.models._tabular_vae.MAX_PRODUCT", 0)
         torch.testing.assert_close(module._contexts(cells, keep, order), product)
         monkeypatch.undo()
+
+
+def test_codes_say_something_about_dependent_columns() -> None:
+    """Columns that see each other could do without a code: it must not fall silent."""
+    X = make_mixed_table(1000, random_state=0)
+    model = VAETransformer(3, hidden_layer_sizes=(32,), max_steps=100, random_state=0).fit(X)
+    assert model.kl_per_component_.sum() > 1.0
+    assert model.n_active_components_ >= 2

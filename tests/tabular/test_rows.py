@@ -46,7 +46,11 @@ def wide_hole(n_rows: int = 50_000) -> np.ndarray:
             r"could not convert string to float: 'x'\n\(column 'b', row 1\)",
         ),
         (pl.DataFrame({"b": ["x"]}), ValueError, r"convert string(.|\n)*\(column 'b', row 0\)"),
-        (pd.DataFrame({"b": ["1", "2"]}), ValueError, r"not numeric: .*\(column 'b'\)"),
+        (
+            pd.DataFrame({"b": pd.array(["1", "2"], dtype="string")}),
+            ValueError,
+            r"not numeric: .*\(column 'b'\)",
+        ),
         (pd.DataFrame({"b": pd.Categorical([1, 2])}), ValueError, r"dtype category, .*'b'"),
         (pd.DataFrame({"b": pd.to_datetime(["2020-01-01"])}), ValueError, r"not numeric.*'b'"),
         (
