@@ -165,63 +165,94 @@ def private_methods_of(files: list[File], owner: str) -> set[str]:
 # -- hooks ---------------------------------------------------------------------------------------
 
 
-def hooks(files: list[File]) -> set[str]:
-    """Names through which a model changes what its bases do.
+@dataclass(frozen=True)
+class Hooks:
+    """Names through which models change what their bases do.
 
-    Methods, properties and class attributes that a class of the base layer (or a class named
-    BaseBody or Body, wherever it lies) defines, and that a class in models/ or parts/ which is no
-    torch module defines again; and methods that a base calls on ``self``, that no base defines,
-    and that such a class gives it.
+    Attributes
+    ----------
+    methods, declarations : set of str
+        Methods and properties; class attributes, which only declare.
     """
-    bases = [
-        owner
-        for file in files
-        for owner in file.classes()
-        if file.layer == "base" or owner.name in {"Body", "BaseBody"}
-    ]
-    given = {
-        name
-        for file in files
-        if file.layer in {"models", "parts"}
-        for owner in file.classes()
-        if owner not in bases and not _is_module(owner)
-        for name in _members(owner)
-    }
-    defined = {name for owner in bases for name in _members(owner)}
-    called = {
+
+    methods: set[str]
+    declarations: set[str]
+
+
+def hooks(files: list[File]) -> Hooks:
+    """Find what models change of their bases.
+
+    For each class in models/ or parts/ that is no torch module, with all its ancestors: names that
+    an ancestor of the base layer (or one named Body or BaseBody) defines and the class or an
+    ancestor of models/ or parts/ defines, too; and methods that such a base calls on ``self``,
+    defines nowhere, and gets from there. Protocols only describe, and annotated fields are
+    parameters: neither counts.
+    """
+    classes = {owner.name: (file.layer, owner) for file in files for owner in file.classes()}
+    found: set[str] = set()
+    for name, (layer, owner) in classes.items():
+        if layer not in {"models", "parts"} or _is_module(owner):
+            continue
+        family = _family(name, classes)
+        bases = [classes[one][1] for one in family if _is_base(one, classes)]
+        own = [classes[one][1] for one in family if not _is_base(one, classes)]
+        given = {member for one in own for member in _members(one)}
+        found |= ({member for one in bases for member in _members(one)} | _called(bases)) & given
+    methods = {
+        node.name
+        for name, (_, owner) in classes.items()
+        for node in owner.body
+        if _is_base(name, classes) and isinstance(node, Method)
+    } | _called([owner for name, (_, owner) in classes.items() if _is_base(name, classes)])
+    found -= {"__init__"}
+    return Hooks(found & methods, found - methods)
+
+
+def _family(name: str, classes: dict[str, tuple[str, ast.ClassDef]]) -> set[str]:
+    """Give a class of the package and all its ancestors there, by name."""
+    family, waiting = set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one in classes and one not in family and not _is_protocol(classes[one][1]):
+            family.add(one)
+            waiting += [
+                ast.unparse(base).partition("[")[0].split(".")[-1] for base in classes[one][1].bases
+            ]
+    return family
+
+
+def _is_base(name: str, classes: dict[str, tuple[str, ast.ClassDef]]) -> bool:
+    return classes[name][0] == "base" or name in {"Body", "BaseBody"}
+
+
+def _is_protocol(owner: ast.ClassDef) -> bool:
+    return any(ast.unparse(base).partition("[")[0] == "Protocol" for base in owner.bases)
+
+
+def _called(owners: list[ast.ClassDef]) -> set[str]:
+    """Methods that classes call on ``self``."""
+    return {
         node.func.attr
-        for owner in bases
+        for owner in owners
         for node in ast.walk(owner)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) == "self"
     }
-    return ((defined | called) & given) - {"__init__"}
 
 
-def documented_hooks(files: list[File], root: Path) -> set[str]:
-    """Hooks that are methods and that docs/develop/add_a_model.rst names."""
+def documented_hooks(names: set[str], root: Path) -> set[str]:
+    """Those of the names that docs/develop/add_a_model.rst names, as code."""
     document = (root / "docs" / "develop" / "add_a_model.rst").read_text(encoding="utf-8")
-    methods = {
-        method.name
-        for file in files
-        for owner in file.classes()
-        for method in owner.body
-        if isinstance(method, Method)
-    }
-    return {
-        name
-        for name in hooks(files) & methods
-        if re.search(rf"(?<![\w.]){name}(?!\w)", document) and re.match(r"_[^_]", name)
-    }
+    return {name for name in names if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", document)}
 
 
 def _members(owner: ast.ClassDef) -> set[str]:
-    """Methods, properties and class attributes, without attributes of which only a type is told."""
+    """Methods, properties and class attributes; annotated fields are parameters or told types."""
     found = {node.name for node in owner.body if isinstance(node, Method)}
     for node in owner.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if node.value is not None or "ClassVar" in ast.unparse(node.annotation):
+            if "ClassVar" in ast.unparse(node.annotation):
                 found.add(node.target.id)
         elif isinstance(node, ast.Assign):
             found |= {target.id for target in node.targets if isinstance(target, ast.Name)}

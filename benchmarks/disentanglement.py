@@ -18,6 +18,7 @@ A rotation does not change the training: a network is fitted once, and rotated i
 does it. In the cells of the first seed `fit(rotation="ica")` has to give the same codes.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -142,17 +143,39 @@ def make_model(cell: Cell) -> Any:
     return sklatent.VAETransformer(k, **options, **beta)
 
 
-def turn(model: Any, X: Matrix, way: str) -> Any:
+def rotate(model: Any, X: Matrix, way: str) -> Any:
     """Rotate a fitted model as `fit(X)` with this `rotation` does after training."""
     from sklatent._training import resolve_device
-    from sklatent.models._rotation import RotationMixin
+    from sklatent.parts import rotation_of, rows_to_rotate
 
-    turned = copy(model)
-    turned.rotation = way
-    source = model._source(model._read(X), resolve_device(model.device))
+    turned, body = copy(model), copy(model.body)
+    turned.rotation, turned._body, body.model = way, body, turned
+    source = body.source(model.read(X), {}, resolve_device(model.device))
     seed = int(check_random_state(model.random_state).randint(2**31 - 1))
-    RotationMixin._after_training(turned, None, source, None, seed)  # type: ignore[arg-type]
+    cells = rows_to_rotate(source, seed)
+    codes = body.run_on_codes("encode", cells)
+    body.rotation = rotation_of(
+        cells,
+        codes,
+        body.table.blocks,
+        way,
+        usable=usable_components(turned, cells, codes),
+        along_axes=model.init == "pca",
+        seed=seed,
+    )
+    turned.rotation_, turned.rotation_matrix_ = body.rotation.kind, body.rotation.matrix
     return turned
+
+
+def usable_components(model: Any, cells: Matrix, codes: Matrix) -> Any:
+    """Tell which components `fit` would rotate."""
+    from sklatent.models._vae._body import ROTATED_KL
+    from sklatent.parts import NOISE_MARGIN
+
+    if hasattr(model, "kl_per_component_"):
+        least = max(ROTATED_KL, 0.5 * math.log(NOISE_MARGIN / model.body.beta))
+        return model.kl_per_component_ > least
+    return model.body._informative(cells, codes)
 
 
 def check_against_fit(turned: Any, X: Matrix) -> None:
@@ -206,7 +229,7 @@ def measure(cell: Cell, data: str | None) -> Row:
         known = {PLAIN: codes}
         for way in ROTATIONS[cell["family"]][1:]:
             started = time.process_time()
-            turned = turn(model, X, way)
+            turned = rotate(model, X, way)
             row[f"cpu_{way}"] = time.process_time() - started
             row |= scores_once(turned.transform(X_new), factors_new, way, known, row)
             if way == "auto":

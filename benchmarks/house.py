@@ -153,20 +153,25 @@ def _private(files: list[rules.File]) -> list[Figure]:
 
 
 def _hooks(files: list[rules.File], root: Path) -> list[Figure]:
-    found, documented = rules.hooks(files), rules.documented_hooks(files, root)
+    found = rules.hooks(files)
+    every = found.methods | found.declarations
+    documented = rules.documented_hooks(every, root)
+    rule = (
+        "names that an ancestor in base (or a Body) and the class or an ancestor in models/ or "
+        "parts/ define; and methods that a base calls on self and gets from there alone"
+    )
     return [
+        Figure("hooks of the base", len(found.methods), f"methods: {rule}", sorted(found.methods)),
         Figure(
-            "hooks of the base",
-            len(found),
-            "names that a class of base (or Body, BaseBody) defines as method, property or class "
-            "attribute and a class of models/ or parts/ (no torch module) defines again, and "
-            "methods that a base calls on self, defines nowhere, and gets from such a class",
-            sorted(found),
+            "class attributes that models declare",
+            len(found.declarations),
+            "the same with class attributes",
+            sorted(found.declarations),
         ),
         Figure(
-            "documented hooks",
+            "documented, of both",
             len(documented),
-            "private methods among them that docs/develop/add_a_model.rst names",
+            "those that docs/develop/add_a_model.rst names",
             sorted(documented),
         ),
     ]

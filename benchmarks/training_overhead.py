@@ -1,16 +1,18 @@
 """What does the training engine cost beside a loop written by hand?
 
-A cell is a batch size x number of threads. All three train the same module on the same 20,000 x 32
-rows: AutoencoderTransformer(8); a hand-written loop (fused AdamW with the same groups, gradient
-clipping, warm-up and cosine, batches by index_select); stock skorch with its DataLoader and its
-gradient clipping (and no schedule). Repetitions are interleaved; seconds per step are the
-difference between a long and a short training, the ratios are medians over the repetitions.
+A cell is a batch size x number of threads. All four train the same module on the same 20,000 x 32
+rows: AutoencoderTransformer(8); the same with a second player that has no turns; a hand-written
+loop (fused AdamW with the same groups, gradient clipping, warm-up and cosine, batches by
+index_select); stock skorch with its DataLoader and its gradient clipping (and no schedule).
+Repetitions are interleaved; seconds per step are the difference between a long and a short
+training, the ratios are medians over the repetitions.
 """
 
 import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -34,10 +36,11 @@ from benchmarks._common import (
 )
 
 KEYS = ("batch_size", "threads", "steps", "repetitions")
-KINDS = ("engine", "hand", "skorch")
+KINDS = ("engine", "idle", "hand", "skorch")
+RATIOS = ("engine", "idle", "skorch")
 VALUES = (
     *(f"{kind}_{clock}_ms" for kind in KINDS for clock in ("cpu", "wall")),
-    *(f"{kind}_over_hand_{clock}" for kind in ("engine", "skorch") for clock in ("cpu", "wall")),
+    *(f"{kind}_over_hand_{clock}" for kind in RATIOS for clock in ("cpu", "wall")),
 )
 N_ROWS, N_COLUMNS, WIDTH, SHORT = 20_000, 32, 8, 100
 Seconds = NDArray[np.float64]
@@ -66,7 +69,7 @@ def _clocks() -> Seconds:
 
 @cache
 def _started() -> Any:
-    """The module of AutoencoderTransformer after one step: the start of all three trainings."""
+    """The module of AutoencoderTransformer after one step: the start of all trainings."""
     import sklatent
 
     model = sklatent.AutoencoderTransformer(WIDTH, max_steps=1, early_stopping=False, device="cpu")
@@ -81,6 +84,32 @@ def _engine(X: NDArray[np.float32], size: int, steps: int) -> None:
     import sklatent
 
     sklatent.AutoencoderTransformer(
+        WIDTH, batch_size=size, max_steps=steps, early_stopping=False, random_state=0, device="cpu"
+    ).fit(X)
+
+
+@cache
+def _model_with_idle_player() -> Any:
+    """AutoencoderTransformer, and a second player that never moves."""
+    import sklatent
+    from sklatent.develop import Player, Recipe, RowSource
+
+    numeric = next(body for body in sklatent.AutoencoderTransformer.bodies if body.kind == "affine")
+
+    class TwoPlayers(numeric):  # type: ignore[misc, valid-type]
+        def recipe(self, rows: RowSource, *, n_components: int, seed: int) -> Recipe:
+            alone: Recipe = super().recipe(rows, n_components=n_components, seed=seed)
+            idle = Player(loss=alone.players[0].loss, turns=0)
+            return replace(alone, players=(*alone.players, idle))
+
+    class WithIdlePlayer(sklatent.AutoencoderTransformer):
+        bodies = (TwoPlayers,)
+
+    return WithIdlePlayer
+
+
+def _idle(X: NDArray[np.float32], size: int, steps: int) -> None:
+    _model_with_idle_player()(
         WIDTH, batch_size=size, max_steps=steps, early_stopping=False, random_state=0, device="cpu"
     ).fit(X)
 
@@ -110,7 +139,7 @@ def _hand(X: NDArray[np.float32], size: int, steps: int) -> None:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         optimizer.zero_grad(set_to_none=True)
-        loss = ((module(x, None)["x_hat"] - x) ** 2).sum(1).mean()
+        loss = ((module({"x": x}, None)["x_hat"] - x) ** 2).sum(1).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -128,7 +157,7 @@ def _skorch(X: NDArray[np.float32], size: int, steps: int) -> None:
             self.inner = _module()
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            rebuilt: torch.Tensor = self.inner(x, None)["x_hat"]
+            rebuilt: torch.Tensor = self.inner({"x": x}, None)["x_hat"]
             return rebuilt
 
     net = NeuralNet(
@@ -149,6 +178,7 @@ def _skorch(X: NDArray[np.float32], size: int, steps: int) -> None:
 
 TRAININGS: dict[str, Callable[[NDArray[np.float32], int, int], None]] = {
     "engine": _engine,
+    "idle": _idle,
     "hand": _hand,
     "skorch": _skorch,
 }
@@ -169,7 +199,7 @@ def _per_step(kind: str, X: NDArray[np.float32], size: int, steps: int) -> Secon
 
 
 def measure(cell: Cell, data: str | None) -> Row:
-    """Interleave the three trainings and compare them repetition by repetition."""
+    """Interleave the trainings and compare them repetition by repetition."""
     limit_threads(cell["threads"])
     warm_up()
     _started()
@@ -183,7 +213,7 @@ def measure(cell: Cell, data: str | None) -> Row:
     for i, clock in enumerate(("cpu", "wall")):
         for kind in KINDS:
             row[f"{kind}_{clock}_ms"] = 1e3 * median(s[i] for s in found[kind])
-        for kind in ("engine", "skorch"):
+        for kind in RATIOS:
             pairs = zip(found[kind], found["hand"], strict=True)
             row[f"{kind}_over_hand_{clock}"] = median(a[i] / b[i] for a, b in pairs)
     return row
@@ -198,6 +228,8 @@ def summary(rows: list[Row]) -> list[str]:
             engine = row[f"engine_over_hand_{clock}"]
             stock = row[f"skorch_over_hand_{clock}"] / engine
             found.append(Target(f"{at}: engine over hand-written, {clock}", engine, 1.05))
+            idle = row[f"idle_over_hand_{clock}"]
+            found.append(Target(f"{at}: with an idle second player, {clock}", idle, 1.05))
             found.append(Target(f"{at}: stock skorch over engine, {clock}", stock, 2.0, True))
     columns = [*KEYS, *VALUES]
     flipped = [[name, *(row[name] for row in rows)] for name in columns]

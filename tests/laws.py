@@ -298,6 +298,8 @@ def frames_in_frames_out(estimator: Any, X: np.ndarray) -> None:
     for back in given:
         assert isinstance(back, pd.DataFrame)
         assert list(back.dtypes.items()) == list(frame.dtypes.items())
+    if not (hasattr(model, "transform") or hasattr(model, "score_samples")):
+        return  # it answers about no rows
     array = frame.to_numpy(dtype="float64")
     alike = fitted(clone(estimator), array, target(frame))
     assert np.array_equal(ask(alike, array), ask(model, frame)), "an array has other answers"

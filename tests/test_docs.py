@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import inspect
+import pickle
 import re
 import sys
 from collections.abc import Iterator
@@ -19,8 +21,10 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import sklatent
 import sklatent.base
+from sklatent import develop
 from sklatent._utils.declaration import declaration_of
 from sklatent._utils.discovery import all_estimators
+from tests.imports import private_imports
 
 DOCS = Path(sklatent.__file__).parents[1] / "docs"
 TASKS = {
@@ -84,10 +88,53 @@ def test_example_model_docstring(example: ModuleType) -> None:
     assert doctest.testmod(example).failed == 0
 
 
+def test_example_model_is_short_and_needs_nothing_private() -> None:
+    text = (DOCS / "develop" / "example_model.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 90
+    assert private_imports(text) == []
+    hidden = ("import sklatent._training", "from sklatent.nn import mlp", "from .base import Body")
+    for line in (*hidden, "from sklatent import _utils", "from sklatent.develop import _x"):
+        assert private_imports(line) != [], line
+
+
+def test_guide_for_authors_names_what_they_import_and_every_hook() -> None:
+    text = (DOCS / "develop" / "add_a_model.rst").read_text(encoding="utf-8")
+    assert [name for name in develop.__all__ if f"``{name}``" not in text] == []
+    hooks = {"recipe", "width", "plan", "source", "finish", "provisional"}
+    assert hooks <= set(vars(develop.Body))
+    rows = set(re.findall(r"^   \* - ``(\w+)``$", text, re.MULTILINE))
+    mixins = {name for name in develop.__all__ if name.endswith("Mixin")}
+    judges = {"HeldOutLoss", "HeldOutScore", "SampleDistance", "LastWeights"}
+    assert rows == {"x", "y", "partner"} | hooks | mixins | judges
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_of_the_user_guide(page: Path) -> None:
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     assert doctest.testfile(str(page), module_relative=False, optionflags=flags).failed == 0
+
+
+@pytest.mark.parametrize("name", sklatent.__all__)
+def test_examples_of_public_classes(name: str) -> None:
+    # pytest collects those of objects that name the module they are defined in, which classes
+    # that name the package do not
+    finder, cls = doctest.DocTestFinder(exclude_empty=True), getattr(sklatent, name)
+    found = [test for test in finder.find(cls, name, module=False, globs={}) if test.examples]
+    assert name in [test.name for test in found]
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for test in found:
+        assert runner.run(test).failed == 0
+
+
+@pytest.mark.parametrize("name", sklatent.__all__)
+def test_public_classes_go_by_their_public_names(name: str) -> None:
+    cls = getattr(sklatent, name)
+    assert cls.__module__ == "sklatent"
+    assert f"csklatent\n{name}\n".encode() in pickle.dumps(cls, protocol=0)
+    assert pickle.loads(pickle.dumps(cls)) is cls
+    # methods are still where they are written
+    assert inspect.getsource(cls.fit).lstrip().startswith("@_fit_context")
+    assert "sklatent." in cls.fit.__module__
 
 
 def tokens(text: str) -> tuple[list[str], list[float]]:

@@ -1,7 +1,7 @@
 """How long to train, in steps, and how validation rows are found."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Validation = Literal["holdout", "cross", "none", "skip"]
@@ -37,6 +37,8 @@ class Budget:
         train.
     n_validation : int
         Rows of the held-out part, where it is taken from the training rows.
+    check_every : int
+        Steps between two looks at the validation rows; follows from the others.
     """
 
     batch_size: int
@@ -48,10 +50,10 @@ class Budget:
     validation: Validation
     n_validation: int
 
-    @property
-    def check_every(self) -> int:
-        """Steps between two looks at the validation rows."""
-        return max(1, self.n_steps // self.n_checks)
+    check_every: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "check_every", max(1, self.n_steps // self.n_checks))
 
     def for_search(self, share: float) -> "Budget":
         """Return one cycle of a share of the steps, with rows held out in any case."""

@@ -148,8 +148,8 @@ def deprecated_alias(alias: Alias, target: F) -> F:
 def deprecated_attribute(alias: Alias) -> property:
     """Return a property that reads an attribute by its old name."""
 
-    def read(self: Any) -> Any:
+    def read(owner: Any) -> Any:
         alias.warn()
-        return getattr(self, alias.new)
+        return getattr(owner, alias.new)
 
     return property(read, doc=f"Old name of ``{alias.new}``.")

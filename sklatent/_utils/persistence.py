@@ -7,6 +7,27 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+# Where earlier releases kept the classes that saved files name, and the module where each is now.
+# A path that is left behind stays importable: a file with these names goes where the class was.
+OLD_PATHS = {
+    "sklatent.models._autoencoder.AutoencoderTransformer": "sklatent",
+    "sklatent.models._autoencoder_ensemble.AutoencoderEnsemble": (
+        "sklatent.models._autoencoder_ensemble"
+    ),
+    "sklatent.models._neighbor_embedding.NeighborEmbedding": "sklatent",
+    "sklatent.models._vae.VAETransformer": "sklatent",
+    "sklatent.tabular._encoder.TabularEncoder": "sklatent",
+    "sklatent.tasks._anomaly.LatentAnomalyDetector": "sklatent",
+    "sklatent.tasks._anomaly_score.Term": "sklatent.tasks._anomaly_score",
+    "sklatent.tasks._anomaly_terms.BulkTail": "sklatent.tasks._anomaly_terms",
+    "sklatent.tasks._anomaly_terms.Neighbours": "sklatent.tasks._anomaly_terms",
+    "sklatent.tasks._anomaly_terms.Tail": "sklatent.tasks._anomaly_terms",
+    "sklatent.tasks._cluster_mixture.ClusterMixture": "sklatent.tasks._cluster_mixture",
+    "sklatent.tasks._clustering.LatentClusterer": "sklatent",
+    "sklatent.tasks._distance_view.Block": "sklatent.tasks._distance_view",
+    "sklatent.tasks._distance_view.DistanceView": "sklatent.tasks._distance_view",
+}
+
 # Raised when a saved state changes so that older releases could not read it.
 FORMAT = 2
 

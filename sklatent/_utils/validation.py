@@ -8,27 +8,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-from sklatent._utils._params import InvalidParameterError
-
-
-def check_hidden_layer_sizes(sizes: Any) -> None:
-    """Refuse layers that are not a positive whole number wide.
-
-    Raises
-    ------
-    InvalidParameterError
-        In scikit-learn's words.
-    """
-    one_dimensional = isinstance(sizes, tuple | list | np.ndarray) and np.ndim(sizes) == 1
-    if not one_dimensional or not all(
-        isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= 1
-        for size in sizes
-    ):
-        raise InvalidParameterError(
-            "The 'hidden_layer_sizes' parameter must be a tuple of ints in the range [1, inf). "
-            f"Got {sizes!r} instead."
-        )
-
 
 def check_codes(estimator: Any, Z: Any, names: NDArray[Any]) -> NDArray[Any]:
     """Validate latent codes.

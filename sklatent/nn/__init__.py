@@ -2,16 +2,29 @@
 
 from sklatent.nn._cells import (
     CELL_WIDTH,
+    Belief,
     CellEmbedding,
     ColumnHeads,
+    Columns,
+    FactorGuide,
+    Guess,
+    columns_of,
+    draw_levels,
+    draw_mixture,
     gaussian_log_prob,
     mixture_log_prob,
     mixture_parts,
 )
-from sklatent.nn._columns import Columns, columns_of
-from sklatent.nn._guide import Belief, FactorGuide, Guess
-from sklatent.nn._layers import ACTIVATIONS, REACH_MARGIN, ResidualMap, mlp
-from sklatent.nn._losses import LOG_2PI, gaussian_kl, squared_error
+from sklatent.nn._layers import (
+    ACTIVATIONS,
+    LOG_2PI,
+    REACH_MARGIN,
+    ResidualMap,
+    energy_distance,
+    gaussian_kl,
+    mlp,
+    squared_error,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -26,6 +39,9 @@ __all__ = [
     "Guess",
     "ResidualMap",
     "columns_of",
+    "draw_levels",
+    "draw_mixture",
+    "energy_distance",
     "gaussian_kl",
     "gaussian_log_prob",
     "mixture_log_prob",

@@ -1,15 +1,17 @@
 """Cells of a mixed table: vectors in, one likelihood per column out.
 
 A table comes as one float per cell: the code of a category, the normal score of a number, NaN
-where the cell is missing. Inside, columns that vary are stored with the categories first.
+where the cell is missing. Inside, columns that vary are stored with the categories first. What a
+few linear factors say of each column, given the cells that are known, is where likelihoods start.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sklatent.nn._columns import Columns
-from sklatent.nn._guide import FactorGuide, Guess
-from sklatent.nn._losses import LOG_2PI
+from sklatent.nn._layers import LOG_2PI
 
 # Width of the vectors of cells, and of the hidden layers behind the columns.
 CELL_WIDTH = 96
@@ -21,6 +23,270 @@ REACH = 4.0
 N_MIXED = 6
 N_FIXED = 3
 LOG_SCALE_RANGE = (-6.0, 2.0)
+# Correlation of a factor with its component of the code at the start.
+FIDELITY = 0.95
+# Kind, first column, one past the last, number of levels, whether cells are missing.
+Block = tuple[str, int, int, int, bool]
+
+
+class Columns(NamedTuple):
+    """The columns of a table that vary, in the order in which they are stored.
+
+    Attributes
+    ----------
+    places : tuple of int
+        Where each stands in the table.
+    n_levels : tuple of int
+        Number of levels of each category; the numbers follow them.
+    may_miss : tuple of bool
+        Whether cells were missing, for each column.
+    n_categories : int
+        Number of categories.
+    """
+
+    places: tuple[int, ...]
+    n_levels: tuple[int, ...]
+    may_miss: tuple[bool, ...]
+    n_categories: int
+
+    @property
+    def in_table_order(self) -> list[int]:
+        """Positions here, sorted by where the columns stand in the table."""
+        return sorted(range(len(self.places)), key=self.places.__getitem__)
+
+
+def columns_of(blocks: Sequence[Block]) -> Columns:
+    """Sort the columns that vary into categories and numbers."""
+    places: dict[str, list[int]] = {"category": [], "number": []}
+    may_miss: dict[str, list[bool]] = {"category": [], "number": []}
+    n_levels = []
+    for kind, start, _, size, missing in blocks:
+        if kind not in places:
+            continue
+        places[kind].append(start)
+        may_miss[kind].append(missing)
+        if kind == "category":
+            n_levels.append(size)
+    return Columns(
+        places=(*places["category"], *places["number"]),
+        n_levels=tuple(n_levels),
+        may_miss=(*may_miss["category"], *may_miss["number"]),
+        n_categories=len(n_levels),
+    )
+
+
+class Belief(NamedTuple):
+    """Normal distribution of the factors of each row.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (n, r)
+        Their mean.
+    covariance : Tensor of shape (n, r, r)
+        Their covariance.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+
+    def at(self, rows: Tensor) -> "Belief":
+        """Return the rows at these places."""
+        return Belief(*(part[rows] for part in self))
+
+
+class Guess(NamedTuple):
+    """Normal distribution of scores: of one column (n,) each, or of all (n, q).
+
+    Attributes
+    ----------
+    mean, log_deviation : Tensor
+        Their mean, and the logarithm of their standard deviation.
+    """
+
+    mean: Tensor
+    log_deviation: Tensor
+
+
+class FactorGuide(nn.Module):
+    """Factor analysis of scores: ``score_j = center_j + loading_j . f + noise_j``, f ~ N(0, I).
+
+    A number is its own score, and each level of a category has one. What is believed of the
+    factors starts from the code of the row, and is updated cell by cell (a Kalman filter), in any
+    order and with any cells unknown. At first a component of the code is a factor with noise:
+    ``z = FIDELITY * f + sqrt(1 - FIDELITY ** 2) * e``. Only the way from code to factors is
+    trained; without factors all scores are standard normal.
+
+    Parameters
+    ----------
+    columns : Columns
+        The columns.
+    n_factors : int
+        Number of factors r.
+    n_components : int
+        Width k of the code; its first components stand for the first factors.
+    """
+
+    loading: Tensor
+    noise: Tensor
+    center: Tensor
+    level_scores: Tensor
+    level_offset: Tensor
+    prior_variance: Tensor
+
+    def __init__(self, columns: Columns, n_factors: int, n_components: int) -> None:
+        super().__init__()
+        q = len(columns.places)
+        self.n_factors, self.n_levels = n_factors, columns.n_levels
+        self.n_shared = min(n_factors, n_components)
+        self.register_buffer("loading", torch.zeros(q, n_factors))
+        self.register_buffer("noise", torch.ones(q))
+        self.register_buffer("center", torch.zeros(q))
+        self.register_buffer("level_scores", torch.zeros(sum(columns.n_levels)))
+        n_levels = torch.tensor(columns.n_levels, dtype=torch.long)
+        self.register_buffer("level_offset", n_levels.cumsum(0) - n_levels, persistent=False)
+        self.of_code = nn.Parameter(FIDELITY * torch.eye(n_factors, n_components))
+        variance = torch.ones(n_factors)
+        variance[: self.n_shared] = 1 - FIDELITY**2
+        self.register_buffer("prior_variance", variance, persistent=False)
+
+    def scores(self, cells: Tensor, which: slice = slice(None)) -> Tensor:
+        """Scores of the stored cells (n, m) of some columns, NaN where missing."""
+        offset = self.level_offset[which]
+        if not len(offset):
+            return cells
+        levels = cells[:, : len(offset)]
+        found = self.level_scores[torch.nan_to_num(levels).long() + offset]
+        found = torch.where(torch.isnan(levels), levels, found)
+        return torch.cat([found, cells[:, len(offset) :]], 1)
+
+    def code_posterior(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (n, n_shared) of the code given stored cells (n, q)."""
+        belief = self._given(cells, torch.ones_like(self.prior_variance), None)
+        shared = slice(self.n_shared)
+        variance = belief.covariance.diagonal(dim1=1, dim2=2)[:, shared]
+        return (
+            FIDELITY * belief.mean[:, shared],
+            FIDELITY**2 * variance + (1 - FIDELITY**2),
+        )
+
+    def start(self, z: Tensor) -> Belief:
+        """What the codes (n, k) alone say."""
+        covariance = torch.diag(self.prior_variance).expand(len(z), -1, -1)
+        return Belief(z @ self.of_code.T, covariance)
+
+    def given(self, cells: Tensor, z: Tensor) -> Belief:
+        """What is believed of rows given their stored cells (n, q) and a code (n, k) each."""
+        return self._given(cells, self.prior_variance, z @ self.of_code.T)
+
+    def _given(self, cells: Tensor, variance: Tensor, mean: Tensor | None) -> Belief:
+        scores = self.scores(cells) - self.center
+        known = (~torch.isnan(scores)).to(scores)
+        weighted = self.loading / self.noise[:, None]
+        products = (weighted[:, :, None] * self.loading[:, None, :]).flatten(1)
+        precision = (known @ products).view(-1, self.n_factors, self.n_factors)
+        covariance = torch.linalg.inv(precision + torch.diag(1 / variance))
+        evidence = torch.nan_to_num(scores) @ weighted
+        if mean is not None:
+            evidence = evidence + mean / variance
+        return Belief((covariance @ evidence[..., None])[..., 0], covariance)
+
+    def seen(self, belief: Belief, cells: Tensor, column: int) -> Belief:
+        """Update with the cells (n,) of a column; those that are missing say nothing."""
+        scores = self.scores(cells[:, None], slice(column, column + 1))[:, 0]
+        known = (~torch.isnan(scores)).to(scores)
+        scores = torch.nan_to_num(scores - self.center[column])
+        loading = self.loading[column]
+        gain, _, covariance = _gain(belief.covariance, loading, self.noise[column], known)
+        mean = torch.addcmul(belief.mean, gain, (scores - belief.mean @ loading)[:, None])
+        return Belief(mean, covariance)
+
+    def guess(self, belief: Belief, column: int) -> Guess:
+        """Distribution of the scores (n,) of a column."""
+        loading = self.loading[column]
+        mean = belief.mean @ loading + self.center[column]
+        variance = (belief.covariance @ loading) @ loading + self.noise[column]
+        return Guess(mean, 0.5 * torch.log(variance))
+
+    def along(
+        self, cells: Tensor, keep: Tensor | None, order: Tensor, z: Tensor
+    ) -> tuple[Guess, Tensor]:
+        """Guess each score from a code and the cells before it.
+
+        Parameters
+        ----------
+        cells : Tensor of shape (n, q)
+            Stored cells.
+        keep : Tensor of shape (n, q) or None
+            Zero where a cell is hidden from the columns behind.
+        order : Tensor of shape (n or 1, q)
+            Keys that sort the columns.
+        z : Tensor of shape (n, m, k)
+            Codes, several for each row.
+
+        Returns
+        -------
+        guess : Guess
+            Means (n, m, q) and log-deviations (n, 1, q).
+        factors : Tensor of shape (n, m, q, r)
+            Mean factors.
+        """
+        scores = self.scores(cells) - self.center
+        known = (~torch.isnan(scores)).to(scores)
+        if keep is not None:
+            known = known * keep
+        ranked = order.argsort(1).expand(len(cells), -1)
+        loading = self.loading[ranked]
+        scores, known = torch.nan_to_num(scores).gather(1, ranked), known.gather(1, ranked)
+        # how much is learned from a cell does not depend on what it holds, nor on the code
+        covariance = torch.diag(self.prior_variance).expand(len(cells), -1, -1)
+        noise, gains, variances = self.noise[ranked], [], []
+        for t in range(cells.shape[1]):
+            gain, variance, covariance = _gain(covariance, loading[:, t], noise[:, t], known[:, t])
+            gains.append(gain)
+            variances.append(variance)
+        factor = z @ self.of_code.T
+        means, factors = [], []
+        for t in range(cells.shape[1]):
+            mean = (factor @ loading[:, t, :, None])[..., 0]
+            factors.append(factor)
+            means.append(mean)
+            factor = torch.addcmul(
+                factor, gains[t][:, None], (scores[:, t, None] - mean)[..., None]
+            )
+        if not means:
+            nothing = z[..., :0]
+            return Guess(nothing, nothing), nothing[..., None].expand(-1, -1, -1, self.n_factors)
+        back = ranked.argsort(1)
+        variance = torch.stack(variances, 1).gather(1, back)[:, None]
+        at = back[:, None].expand(-1, z.shape[1], -1)
+        mean = torch.stack(means, 2).gather(2, at) + self.center
+        at = at[..., None].expand(-1, -1, -1, self.n_factors)
+        return Guess(mean, 0.5 * torch.log(variance)), torch.stack(factors, 2).gather(2, at)
+
+    def tilt(self, guess: Guess, column: int) -> Tensor:
+        """What a guess (n,) adds to the logits (n, n_levels) of a category.
+
+        As if each level stood for its score: ``log p(score | seen) - log p(score)``, up to a
+        constant; zero as long as nothing was seen.
+        """
+        start = int(self.level_offset[column])
+        scores = self.level_scores[start : start + self.n_levels[column]] - self.center[column]
+        loading = self.loading[column]
+        usual = 0.5 / (loading @ loading + self.noise[column])
+        mean = (guess.mean - self.center[column])[:, None]
+        precision = 0.5 * torch.exp(-2 * guess.log_deviation)[:, None]
+        return usual * scores**2 - precision * (scores - mean) ** 2 + precision * mean**2
+
+
+def _gain(
+    covariance: Tensor, loading: Tensor, noise: Tensor, known: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Move of the mean by unit of surprise, variance of the score, and the new covariance."""
+    reach = (covariance @ loading[..., None])[..., 0]
+    variance = (reach * loading).sum(1) + noise
+    gain = reach * (known / variance)[:, None]
+    updated = torch.baddbmm(covariance, gain[:, :, None], reach[:, None, :], alpha=-1)
+    return gain, variance, updated
 
 
 class CellEmbedding(nn.Module):
@@ -40,14 +306,13 @@ class CellEmbedding(nn.Module):
     def __init__(self, columns: Columns, width: int) -> None:
         super().__init__()
         n_numbers = len(columns.places) - columns.n_categories
-        sizes = [n + 1 for n in columns.n_levels] + [N_HATS + 1] * n_numbers
+        last = torch.tensor([*columns.n_levels, *[N_HATS] * n_numbers], dtype=torch.long)
         self.n_categories = columns.n_categories
-        starts = [sum(sizes[:j]) for j in range(len(sizes))]
-        self.register_buffer("offset", torch.tensor(starts, dtype=torch.long), persistent=False)
-        last = torch.tensor([size - 1 for size in sizes], dtype=torch.long)
+        # a vector for each level or step, and one for a missing cell
+        self.register_buffer("offset", (last + 1).cumsum(0) - last - 1, persistent=False)
         self.register_buffer("missing_at", last, persistent=False)
         # not nn.Embedding: there may be no cell to embed
-        vectors = torch.randn(sum(sizes), width) / max(1, len(sizes)) ** 0.5
+        vectors = torch.randn(int((last + 1).sum()), width) / max(1, len(last)) ** 0.5
         # a cell that is missing where none was in training says as much as a hidden one
         vectors[self.offset + self.missing_at] = 0.0
         self.vectors = nn.Parameter(vectors)
@@ -102,9 +367,11 @@ class ColumnHeads(nn.Module):
         self.n_categories = columns.n_categories
         n_numbers = len(columns.places) - columns.n_categories
         self.guide = FactorGuide(columns, n_factors, n_components)
-        self.levels = nn.ModuleList([nn.Linear(width, n) for n in columns.n_levels])
-        for head in self.levels:
-            nn.init.zeros_(head.get_parameter("weight"))
+        self.levels = nn.ModuleList()
+        for n_levels in columns.n_levels:
+            head = nn.Linear(width, n_levels)
+            nn.init.zeros_(head.weight)
+            self.levels.append(head)
         n_moving = N_MIXED - N_FIXED
         start = [torch.cat([torch.full((N_FIXED,), -2.0), torch.zeros(n_moving)])]
         # together about a standard normal
@@ -112,7 +379,7 @@ class ColumnHeads(nn.Module):
         start += [torch.full((N_MIXED,), -0.4)]
         self.number_bias = nn.Parameter(torch.cat(start).repeat(n_numbers, 1))
         self.number_weight = nn.Parameter(torch.zeros(n_numbers, width, 3 * N_MIXED))
-        self.missing = [i for i, may_miss in enumerate(columns.may_miss) if may_miss]
+        self.missing: list[int] = torch.tensor(columns.may_miss).nonzero().flatten().tolist()
         self.missing_weight = nn.Parameter(torch.zeros(len(self.missing), width))
         self.missing_bias = nn.Parameter(torch.zeros(len(self.missing)))
 
@@ -124,19 +391,17 @@ class ColumnHeads(nn.Module):
         """
         missing = torch.isnan(x)
         filled = torch.nan_to_num(x)
-        parts = [
-            -nn.functional.cross_entropy(
-                self.level_logits(hidden[:, j], j, Guess(*(part[:, j] for part in guess))),
-                filled[:, j].long(),
-                reduction="none",
-            )
-            for j in range(self.n_categories)
-        ]
+        mean, log_deviation = guess
+        parts = []
+        for j in range(self.n_categories):
+            logits = self.level_logits(hidden[:, j], j, Guess(mean[:, j], log_deviation[:, j]))
+            target = filled[:, j].long()
+            parts.append(-nn.functional.cross_entropy(logits, target, reduction="none"))
         found = [torch.stack(parts, 1)] if parts else []
         if self.n_categories < x.shape[1]:
             numbers = slice(self.n_categories, None)
             outputs = torch.einsum("nqh,qho->nqo", hidden[:, numbers], self.number_weight)
-            around = Guess(*(part[:, numbers] for part in guess))
+            around = Guess(mean[:, numbers], log_deviation[:, numbers])
             outputs = _moved(outputs + self.number_bias, around)
             found.append(mixture_log_prob(outputs, filled[:, numbers]))
         if not found:
@@ -195,3 +460,18 @@ def mixture_log_prob(outputs: Tensor, x: Tensor) -> Tensor:
 def gaussian_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """Log-density of normals, element by element."""
     return -0.5 * ((x - mean) * torch.exp(-log_scale)) ** 2 - log_scale - 0.5 * LOG_2PI
+
+
+def draw_levels(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one level per row of logits (n, n_levels)."""
+    chosen = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)
+    return chosen[:, 0].to(logits)
+
+
+def draw_mixture(outputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one number per mixture of normals (n, 3 * N_MIXED)."""
+    log_weights, means, log_scales = mixture_parts(outputs)
+    chosen = torch.multinomial(torch.exp(log_weights), 1, generator=generator)
+    noise = torch.empty_like(chosen, dtype=means.dtype).normal_(generator=generator)
+    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * noise
+    return drawn[:, 0]

@@ -1,5 +1,6 @@
-"""Layers shared by the latent models."""
+"""Layers shared by the latent models, and losses as pure functions: one value per row."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,8 +15,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
     "tanh": nn.Tanh,
 }
-
-
+LOG_2PI = math.log(2 * math.pi)
 # How far beyond the farthest training row a map is trusted.
 REACH_MARGIN = 1.25
 
@@ -109,3 +109,26 @@ class ResidualMap(nn.Module):
         """Let the reach cover rows (n, n_in) that the map is trained on."""
         norm = REACH_MARGIN * torch.linalg.vector_norm(x, dim=-1).max()
         torch.maximum(self.reach, norm, out=self.reach)
+
+
+def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Squared error of each row, summed over the columns: shape (n,)."""
+    return torch.sum((x_hat - x) ** 2, dim=-1)
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of N(mean, exp(log_variance)) from N(0, 1), per element, in nats.
+
+    Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
+    """
+    return 0.5 * (mean**2 + torch.exp(log_variance) - 1.0 - log_variance)
+
+
+def energy_distance(x: Tensor, y: Tensor) -> Tensor:
+    """Energy distance between two samples of rows (n, p) and (m, p): a number, 0 in the limit.
+
+    Szekely and Rizzo, "Energy statistics: A class of statistics based on distances", 2013.
+    """
+    within_x = torch.cdist(x, x).sum() / max(1, len(x) * (len(x) - 1))
+    within_y = torch.cdist(y, y).sum() / max(1, len(y) * (len(y) - 1))
+    return 2.0 * torch.cdist(x, y).mean() - within_x - within_y

@@ -141,7 +141,7 @@ class AffineTable:
         """Validate rows of numbers."""
         return check_rows(estimator, X, reset=False, min_rows=min_rows, allow_missing=allow_missing)
 
-    def read_rebuilt(self, X: Any) -> AnyRows:
+    def read_reconstructions(self, X: Any) -> AnyRows:
         """Validate numbers, whatever container and names they come with."""
         return check_rows(Reconstruction(), X, reset=True, allow_missing=True)
 
@@ -254,10 +254,9 @@ class AffineTable:
 
 
 def _values_of(rows: AnyRows) -> np.ndarray:
-    values = rows.numbers()
-    if values is None:
+    if not isinstance(rows, Rows):
         raise TypeError("These rows were read for a mixed table: read them with the same table.")
-    return values
+    return rows.values
 
 
 def _refuse(what: str, name: str = "TabularEncoder") -> NoReturn:

@@ -84,7 +84,10 @@ def read_frame(X: Any) -> list[Cells]:
         If a column or a cell is of a kind that no encoding exists for.
     """
     frame = nw.from_native(X, eager_only=True)
-    return [_read_series(frame[:, j], name) for j, name in enumerate(frame.columns)]
+    columns = []
+    for j, name in enumerate(frame.columns):
+        columns.append(_read_series(frame[:, j], name))
+    return columns
 
 
 def read_array(X: np.ndarray) -> list[Cells]:
@@ -190,10 +193,10 @@ def _from_numbers(
         return Cells("number", values.astype(np.int64), missing, store=store)
     narrow = values.dtype in (np.float16, np.float32)
     values = values.astype(np.float32 if narrow else np.float64)
-    holes = np.isnan(values)
-    if holes.any():
-        missing = holes if missing is None else missing | holes
-        values[holes] = 0.0
+    absent = np.isnan(values)
+    if absent.any():
+        missing = absent if missing is None else missing | absent
+        values[absent] = 0.0
     infinite = np.isinf(values)
     if infinite.any():
         raise ValueError(
@@ -209,7 +212,8 @@ def _from_words(cells: Sequence[Any], missing: np.ndarray | None, store: dict[st
         codes, levels = _numbered(cells)
         return Cells("label", codes, None, levels, store=store)
     codes = np.zeros(len(cells), dtype=np.int64)
-    codes[~missing], levels = _numbered([cells[i] for i in np.flatnonzero(~missing).tolist()])
+    there = map(cells.__getitem__, np.flatnonzero(~missing).tolist())
+    codes[~missing], levels = _numbered(list(there))
     return Cells("label", codes, missing, levels, store=store)
 
 
@@ -217,18 +221,18 @@ def _numbered(cells: Sequence[Any]) -> tuple[np.ndarray, list[Any]]:
     table: defaultdict[Any, int] = defaultdict()
     table.default_factory = table.__len__
     codes = np.fromiter(map(table.__getitem__, cells), dtype=np.int64, count=len(cells))
-    return codes, [str(level) for level in table]
+    return codes, list(map(str, table))
 
 
 def _from_objects(cells: list[Any], store: dict[str, Any], name: Any) -> Cells:
     """Read a column of Python objects, which must all be of one kind."""
-    holes = np.fromiter(map(_is_missing, cells), dtype=bool, count=len(cells))
-    missing = holes if holes.any() else None
+    absent = np.fromiter(map(_is_missing, cells), dtype=bool, count=len(cells))
+    missing = absent if absent.any() else None
     present = (
-        cells if missing is None else [c for c, hole in zip(cells, holes, strict=True) if not hole]
+        cells if missing is None else [c for c, gone in zip(cells, absent, strict=True) if not gone]
     )
     if missing is not None:
-        first = cells[int(np.argmax(holes))]
+        first = cells[int(np.argmax(absent))]
         store = {**store, "missing": "nan" if isinstance(first, float) else "none"}
     family = _family(present, cells, name)
     if family == "empty":
@@ -237,13 +241,13 @@ def _from_objects(cells: list[Any], store: dict[str, Any], name: Any) -> Cells:
         return _from_words(cells, missing, store)
     if family == "date":
         days = np.zeros(len(cells), dtype=np.int64)
-        days[~holes] = np.array(present, dtype="datetime64[D]").astype(np.int64)
+        days[~absent] = np.array(present, dtype="datetime64[D]").astype(np.int64)
         return Cells("date", days, missing, unit="D", store=store)
     dtype: type[Any] = bool if family == "boolean" else np.float64
     if family == "integer":
         dtype = np.int64 if max(abs(int(cell)) for cell in present) <= _LARGEST_INT else np.float64
     values = np.zeros(len(cells), dtype=dtype)
-    values[~holes] = present
+    values[~absent] = present
     return _from_numbers(values, missing, store, name)
 
 

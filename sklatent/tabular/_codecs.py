@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def _fit_labels(cells: Cells, present: np.ndarray) -> Column:
     """Keep declared levels as they are; sort those that were only seen."""
     levels = list(cells.levels)
     if not cells.store.get("declared"):
-        levels = sorted(levels[code] for code in np.unique(present))
+        levels = sorted(map(levels.__getitem__, np.unique(present)))
     lonely = len(levels) == 1 and cells.missing is None
     return {"kind": "constant" if lonely else "category", "levels": levels}
 
@@ -122,7 +123,10 @@ def _grid(counts: np.ndarray, tied: np.ndarray, n_quantiles: int) -> np.ndarray:
 
 def _step(values: np.ndarray, unit: str) -> int:
     """Return the largest natural unit of time of which all values are whole multiples."""
-    return next((step for step in _NATURAL_STEPS.get(unit, ()) if not (values % step).any()), 1)
+    for step in _NATURAL_STEPS.get(unit, ()):
+        if not (values % step).any():
+            return step
+    return 1
 
 
 def _decimals(values: np.ndarray) -> int:
@@ -163,9 +167,9 @@ def encode_levels(column: Column, cells: Cells, name: Any, handle_unknown: str) 
     """
     levels = column["levels"]
     if column["family"] == "label" or not len(levels):
-        place = {level: code for code, level in enumerate(levels)}
+        place = dict(zip(levels, range(len(levels)), strict=True))
         given = cells.levels if cells.family == "label" else _as_list(cells.values)
-        table = np.array([place.get(level, -1) for level in given], dtype=np.int64)
+        table = np.array(list(map(place.get, given, repeat(-1))), dtype=np.int64)
         codes = table[cells.values] if cells.family == "label" and len(table) else table
         if len(codes) != len(cells.values):
             codes = np.full(len(cells.values), -1)

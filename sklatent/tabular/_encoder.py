@@ -163,6 +163,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ),
     )
     feature_names_in_: np.ndarray
+    _columns_in: list[Any] | None
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "standardize": ["boolean"],
         "mode": [StrOptions({"auto", "affine", "quantile"})],
@@ -404,22 +405,31 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted encoder.
         """
         table: Table
+        named = _names_any(self.categorical_features)
         if isinstance(rows, MixedRows):
+            n = len(rows.columns)
             table = QuantileTable.fit(
                 rows,
-                _mask(self.categorical_features, rows.names),
+                _mask(self.categorical_features, rows.names) if named else np.zeros(n, dtype=bool),
                 n_quantiles=self.n_quantiles,
                 max_levels=self.max_levels,
                 handle_unknown=self.handle_unknown,
             )
-        elif _names_any(self.categorical_features):
+        elif named:
             raise ValueError(
                 "mode='affine' takes every column as a number: leave out categorical_features, "
                 "or set mode='quantile'."
             )
         else:
             table = AffineTable.fit(rows, standardize=self.standardize, common_scale=common_scale)
-        self._remember(rows)
+        # the names of the columns as scikit-learn keeps them
+        schema, self._columns_in = rows.schema, None
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if schema is not None and schema.has_string_names:
+            self.feature_names_in_ = np.asarray(schema.names, dtype=object)
+        elif schema is not None:
+            self._columns_in = schema.names
         self._adopt(table)
         return self
 
@@ -440,26 +450,12 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.mode_ = table.kind
         self.center_, self.scale_ = table.center, table.scale
         self.constant_, self.varying_ = table.constant, table.varying
-        self.n_encoded_ = table.n_encoded
+        self.n_encoded_ = self.n_features_in_ = table.n_encoded
         self.unit_ = table.unit
         self.dtype_ = table.dtype.name
         self.blocks_: tuple[Block, ...] = table.blocks
         self.ties_: Ties = table.ties
         self.log_abs_det_ = float(-np.log(self.scale_).sum())
-
-    def _remember(self, rows: Rows | MixedRows) -> None:
-        """Keep the names of the columns as scikit-learn does."""
-        schema = rows.schema
-        self.n_features_in_ = rows.shape[1]
-        self._columns_in: list[Any] | None = None
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        if schema is None:
-            return
-        if schema.has_string_names:
-            self.feature_names_in_ = np.asarray(schema.names, dtype=object)
-        else:
-            self._columns_in = schema.names
 
     def __getstate__(self) -> dict[str, Any]:
         """Give the state in plain values, stamped with the version of this library."""
@@ -504,8 +500,6 @@ def _names_any(categorical_features: Any) -> bool:
 def _mask(categorical_features: Any, names: list[Any]) -> np.ndarray:
     """Turn a mask, positions or names into a mask."""
     mask = np.zeros(len(names), dtype=bool)
-    if not _names_any(categorical_features):
-        return mask
     wanted = np.asarray(categorical_features)
     if wanted.dtype == bool:
         if wanted.shape != mask.shape:

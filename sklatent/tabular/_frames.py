@@ -7,9 +7,10 @@ the library whose frames it saw until it has to build one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
+from itertools import repeat
 from typing import Any
 
 import narwhals as nw
@@ -47,11 +48,12 @@ class FrameSchema:
     names: list[Any]
     dtypes: list[str]
     kinds: list[str]
+    has_string_names: bool = field(init=False)
+    """Whether all column names are strings, which is when scikit-learn heeds them."""
 
-    @property
-    def has_string_names(self) -> bool:
-        """Whether all column names are strings, which is when scikit-learn heeds them."""
-        return all(isinstance(name, str) for name in self.names)
+    def __post_init__(self) -> None:
+        strings = all(map(isinstance, self.names, repeat(str)))
+        object.__setattr__(self, "has_string_names", strings)
 
     @property
     def float_dtype(self) -> type[np.floating[Any]]:
@@ -111,13 +113,12 @@ def frame_schema(X: Any) -> FrameSchema:
             "convert X first, for instance by X.to_pandas()."
         )
     types = native.schema.types if backend == "pyarrow" else list(native.dtypes)
-    spelled = [spell(dtype) for dtype in types]
-    return FrameSchema(
-        backend=backend,
-        names=list(frame.columns),
-        dtypes=[name for name, _ in spelled],
-        kinds=[kind for _, kind in spelled],
-    )
+    dtypes, kinds = [], []
+    for dtype in types:
+        name, kind = spell(dtype)
+        dtypes.append(name)
+        kinds.append(kind)
+    return FrameSchema(backend, list(frame.columns), dtypes, kinds)
 
 
 @lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklatent.tabular._codecs import (
     encode_number,
     fit_column,
     log_slope,
+    tie_table,
 )
 
 _TIMES = ("date", "datetime")
@@ -43,10 +45,12 @@ def fit_columns(
     fitted : list of dict
         One description per column.
     """
-    return [
-        fit_column(cells, forced=bool(force), n_quantiles=n_quantiles, max_levels=max_levels)
-        for cells, force in zip(columns, forced, strict=True)
-    ]
+    fitted = []
+    for cells, force in zip(columns, forced, strict=True):
+        fitted.append(
+            fit_column(cells, forced=bool(force), n_quantiles=n_quantiles, max_levels=max_levels)
+        )
+    return fitted
 
 
 def encode_columns(
@@ -167,7 +171,7 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
             return Cells("empty", zeros, cells.missing)
         return cells
     numbers = cells.family in _PLAIN or (
-        cells.family == "label" and not any(isinstance(level, str) for level in cells.levels)
+        cells.family == "label" and not any(map(isinstance, cells.levels, repeat(str)))
     )
     if family in _PLAIN and numbers:
         values = cells.values
@@ -192,7 +196,7 @@ def _in_unit(cells: Cells, unit: str) -> Cells:
     return Cells(cells.family, times.astype(np.int64), cells.missing, unit=unit)
 
 
-def blocks(fitted: list[Column]) -> tuple[Block, ...]:
+def blocks(fitted: list[Column]) -> tuple[tuple[Block, ...], tuple[np.ndarray | None, ...]]:
     """Describe the columns of the matrix.
 
     Parameters
@@ -204,14 +208,12 @@ def blocks(fitted: list[Column]) -> tuple[Block, ...]:
     -------
     blocks : tuple of Block
         One for each column.
+    ties : tuple of {ndarray of shape (n_ties, 3), None}
+        The values of each number that were seen more than once; None for other columns.
     """
-    return tuple(
-        Block(
-            column["kind"],
-            j,
-            j + 1,
-            0 if column["kind"] == "number" else len(column["levels"]),
-            column["has_missing"],
-        )
-        for j, column in enumerate(fitted)
-    )
+    found, ties = [], []
+    for j, column in enumerate(fitted):
+        n_levels = 0 if column["kind"] == "number" else len(column["levels"])
+        found.append(Block(column["kind"], j, j + 1, n_levels, column["has_missing"]))
+        ties.append(tie_table(column))
+    return tuple(found), tuple(ties)

@@ -27,13 +27,13 @@ def number_cells(values: np.ndarray, schema: FrameSchema) -> list[Cells]:
     columns : list of Cells
         For :func:`build_columns`. Cells of dtype object or decimal become float64.
     """
-    holes = np.isnan(values)
-    values = np.where(holes, 0.0, values)
+    absent = np.isnan(values)
+    values = np.where(absent, 0.0, values)
     return [
         Cells(
             "boolean" if kind == "bool" else "number",
             to_kind(values[:, j], kind),
-            holes[:, j] if holes[:, j].any() else None,
+            absent[:, j] if absent[:, j].any() else None,
             store={"dtype": "float64", "kind": "float64"}
             if kind == "object"
             else {"dtype": dtype, "kind": kind},

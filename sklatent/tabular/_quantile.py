@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from copy import copy
+from operator import itemgetter
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from sklatent.tabular._blocks import Block
 from sklatent.tabular._cells import Cells
-from sklatent.tabular._codecs import Column, tie_table
+from sklatent.tabular._codecs import Column
 from sklatent.tabular._frames import FrameSchema
 from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
 from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
 from sklatent.tabular._native import build_array, build_columns
 from sklatent.tabular._rows import MixedRows, Reconstruction, check_rows
-from sklatent.tabular._table import AnyRows, Ties, schema_state
+from sklatent.tabular._table import AnyRows, schema_state
 
 # Interquartile range of normal scores.
 _NORMAL_RANGE = 1.349
 
 
-@dataclass(frozen=True, eq=False)
 class QuantileTable:
     """A fitted table of anything; see :class:`~sklatent.tabular._table.Table`.
+
+    Nothing is centred or divided: scores have no unit.
 
     Parameters
     ----------
@@ -39,10 +39,25 @@ class QuantileTable:
         What to do about levels that ``fit`` did not see.
     """
 
-    columns: list[Column]
-    schema: FrameSchema | None
-    dtype: np.dtype[Any]
-    handle_unknown: str
+    kind: Literal["affine", "quantile"] = "quantile"
+    unit = 1.0
+
+    def __init__(
+        self,
+        columns: list[Column],
+        schema: FrameSchema | None,
+        dtype: np.dtype[Any],
+        handle_unknown: str,
+    ) -> None:
+        self.columns, self.schema, self.dtype = columns, schema, dtype
+        self.handle_unknown = handle_unknown
+        self.n_encoded = n = len(columns)
+        self.names: list[Any] = [*range(n)] if schema is None else schema.names
+        self.blocks, self.ties = blocks(columns)
+        kinds = np.array(list(map(itemgetter("kind"), columns)))
+        self.constant, self.numbers = kinds == "constant", kinds == "number"
+        self.varying = ~self.constant
+        self.center, self.scale = np.zeros(n), np.ones(n)
 
     @classmethod
     def fit(
@@ -79,64 +94,9 @@ class QuantileTable:
         """Return the same table that deals with unknown levels in this way."""
         if handle_unknown == self.handle_unknown:
             return self
-        return replace(self, handle_unknown=handle_unknown)
-
-    # -- what the columns are ------------------------------------------------------------------
-
-    @property
-    def kind(self) -> Literal["affine", "quantile"]:
-        """Name of the kind."""
-        return "quantile"
-
-    @property
-    def names(self) -> list[Any]:
-        """Column names, or positions where ``fit`` saw an array."""
-        return [*range(self.n_encoded)] if self.schema is None else self.schema.names
-
-    @property
-    def n_encoded(self) -> int:
-        """Number of columns of the matrix."""
-        return len(self.columns)
-
-    @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """One block for each column."""
-        return blocks(self.columns)
-
-    @cached_property
-    def ties(self) -> Ties:
-        """The values of each number that were seen more than once; None for other columns."""
-        return tuple(map(tie_table, self.columns))
-
-    @property
-    def center(self) -> np.ndarray:
-        """Zeros: nothing is centred."""
-        return np.zeros(self.n_encoded)
-
-    @property
-    def scale(self) -> np.ndarray:
-        """Ones: nothing is divided."""
-        return np.ones(self.n_encoded)
-
-    @cached_property
-    def constant(self) -> np.ndarray:
-        """Mask of the columns with one value or level and nothing missing, or all missing."""
-        return np.array([column["kind"] == "constant" for column in self.columns])
-
-    @cached_property
-    def varying(self) -> np.ndarray:
-        """Mask of the columns that are not constant."""
-        return ~self.constant
-
-    @property
-    def unit(self) -> float:
-        """One: scores have no unit."""
-        return 1.0
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """Mask of the columns that are scores."""
-        return np.array([block.kind == "number" for block in self.blocks])
+        other = copy(self)
+        other.handle_unknown = handle_unknown
+        return other
 
     # -- rows in and out -----------------------------------------------------------------------
 
@@ -146,7 +106,7 @@ class QuantileTable:
         """Validate rows of anything, in which cells may always be missing."""
         return check_rows(estimator, X, reset=False, min_rows=min_rows, mixed=True)
 
-    def read_rebuilt(self, X: Any) -> AnyRows:
+    def read_reconstructions(self, X: Any) -> AnyRows:
         """Validate rows of anything, whatever container and names they come with."""
         return check_rows(Reconstruction(), X, reset=True, mixed=True)
 
@@ -217,7 +177,7 @@ class QuantileTable:
 
     def ranges(self, matrix: np.ndarray) -> np.ndarray:
         """Interquartile range of scores; 0 for levels."""
-        return _NORMAL_RANGE * self.numbers
+        return np.asarray(_NORMAL_RANGE * self.numbers)
 
     # -- saving --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from operator import methodcaller
 from typing import Any, Literal, overload
 
 import narwhals as nw
@@ -80,9 +81,20 @@ class Rows:
         """
         return Rows(self.values[index], self.schema)
 
-    def numbers(self) -> np.ndarray | None:
-        """Give the cells as one array of numbers, never to be written to."""
-        return self.values
+    def given(self, X: Any, *, as_array: bool, as_objects: bool) -> Any:
+        """Give these rows to a transformer: the numbers as one array, or X as it came.
+
+        ``as_objects`` turns what came and is no frame into an array of objects.
+        """
+        return self.values if as_array else _as_came(X, as_objects)
+
+    def cast(self, codes: np.ndarray) -> np.ndarray:
+        """Give codes of these rows in their precision."""
+        return codes.astype(self.dtype, copy=False)
+
+    def spans(self, index: np.ndarray | slice) -> np.ndarray:
+        """Distance from the least to the largest number of each column, over some rows."""
+        return np.asarray(np.ptp(self.values[index].astype(np.float64), axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,11 +142,24 @@ class MixedRows:
         rows : MixedRows
             The rows selected, with the same schema.
         """
-        return MixedRows(tuple(c.take(index) for c in self.columns), self.schema, self.dtype)
+        taken = map(methodcaller("take", index), self.columns)
+        return MixedRows(tuple(taken), self.schema, self.dtype)
 
-    def numbers(self) -> np.ndarray | None:
-        """Give None: not all cells are numbers."""
-        return None
+    def given(self, X: Any, *, as_array: bool, as_objects: bool) -> Any:
+        """Give these rows to a transformer: as they came, since no array of numbers holds them."""
+        return _as_came(X, as_objects)
+
+    def cast(self, codes: np.ndarray) -> np.ndarray:
+        """Give codes of these rows as they are."""
+        return codes
+
+    def spans(self, index: np.ndarray | slice) -> np.ndarray:
+        """Nothing: categories span no distance."""
+        return np.zeros(0)
+
+
+def _as_came(X: Any, as_objects: bool) -> Any:
+    return np.asarray(X, dtype=object) if as_objects and not is_frame(X) else X
 
 
 @overload

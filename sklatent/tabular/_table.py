@@ -98,7 +98,7 @@ class Table(Protocol):
             What :meth:`encode` takes.
         """
 
-    def read_rebuilt(self, X: Any) -> AnyRows:
+    def read_reconstructions(self, X: Any) -> AnyRows:
         """Validate reconstructions of rows, whatever container and names they come with."""
 
     def encode(self, rows: AnyRows) -> np.ndarray:

@@ -55,7 +55,7 @@ SPACES: dict[bool, dict[Space, float]] = {
 class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     """Find rows that are unlike the others, and the columns that make them so.
 
-    A latent model rebuilds each row. How far a row lies from its reconstruction and how far it
+    A latent model reconstructs each row. How far a row lies from its reconstruction and how far it
     lies from its neighbours among the training rows are turned into tail probabilities: the share
     of the training rows that lie as far out. The score of a row is the mean of their logarithms.
     Tables of numbers, words, categories and dates with missing cells are taken as they are.
@@ -70,9 +70,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         standardized columns.
     novelty : bool, default=False
         Whether the training rows are known to be clean. If not, outliers among them may lie in
-        groups: neighbourhoods are wide, and the ensemble does not learn the rows that it rebuilds
-        worst. If they are, neighbourhoods are narrow, also around reconstructions. Both ways
-        answer for training rows and for new ones.
+        groups: neighbourhoods are wide, and the ensemble does not learn the rows that it
+        reconstructs worst. If they are, neighbourhoods are narrow, also around reconstructions.
+        Both ways answer for training rows and for new ones.
     contamination : float or "auto", default="auto"
         Share of the training rows beyond the threshold, in (0, 0.5]. "auto" is 1 %: the
         training quantile at which the tail probability of the joint score is 0.01.
@@ -87,7 +87,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         Number of autoencoders in the ensemble, where ``estimator=None``.
     max_steps : int or "auto", default="auto"
         Training steps of the ensemble, where ``estimator=None``. "auto" is 12 passes over the
-        rows, within [30, 300] steps: a longer training would rebuild outliers too.
+        rows, within [30, 300] steps: a longer training would reconstruct outliers too.
     categorical_features : array-like of {bool, int, str}, default=None
         Columns that are categories whatever their dtype: a mask, positions or names.
     device : str, default="auto"
@@ -251,9 +251,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         some = rows.take(chosen)
         held = self._held
         parts = list(self._chunks(X if held is None else held.given(X, rows, chosen), some))
-        matrix, rebuilt = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self._terms = self._fit_terms(matrix, rebuilt, random, many=len(rows) > MANY_ROWS)
-        self._training_scores = np.sort(self._joint(matrix, rebuilt))
+        matrix, reconstructed = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self._terms = self._fit_terms(matrix, reconstructed, random, many=len(rows) > MANY_ROWS)
+        self._training_scores = np.sort(self._joint(matrix, reconstructed))
         self._set_offset()
 
     def _allows_missing(self) -> bool:
@@ -285,7 +285,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         return HeldTransformer(self.estimator_, not self._by_name, as_objects=True)
 
     def _fit_terms(
-        self, rows: Matrix, rebuilt: Matrix, random: np.random.RandomState, *, many: bool
+        self, rows: Matrix, reconstructed: Matrix, random: np.random.RandomState, *, many: bool
     ) -> tuple[Term, ...]:
         most = self.max_samples
         if most == "auto":
@@ -299,7 +299,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
                 None if space == "residual" else k,
                 farthest=not self.novelty,
                 rows=rows,
-                rebuilt=rebuilt,
+                reconstructed=reconstructed,
                 reference=reference,
             )
             for space, weight in SPACES[self.novelty].items()
@@ -423,8 +423,10 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         """Validate rows as far as the latent model takes them."""
         return self.table_.table.read(X, estimator=self, allow_missing=self._allows_missing())
 
-    def _joint(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
-        return np.asarray(-np.sum([term.surprise(rows, rebuilt) for term in self._terms], axis=0))
+    def _joint(self, rows: Matrix, reconstructed: Matrix) -> Matrix:
+        return np.asarray(
+            -np.sum([term.surprise(rows, reconstructed) for term in self._terms], axis=0)
+        )
 
     def _chunks(self, X: Any, rows: AnyRows) -> Iterator[tuple[Matrix, Matrix]]:
         """Give the matrix of the rows and of their reconstructions, some thousands at a time."""
@@ -434,11 +436,11 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             part = rows.take(index)
             matrix = self._view.matrix(table, part)
             if held is None:
-                rebuilt = self.estimator_.inverse_transform(self.estimator_.transform(matrix))
+                reconstructed = self.estimator_.inverse_transform(self.estimator_.transform(matrix))
             else:
                 some = None if len(part) == len(rows) else index
-                rebuilt = self._view.matrix(table, held.reconstruct(X, rows, table, some))
-            yield matrix, np.clip(np.nan_to_num(rebuilt), -FARTHEST, FARTHEST)
+                reconstructed = self._view.matrix(table, held.reconstruct(X, rows, table, some))
+            yield matrix, np.clip(np.nan_to_num(reconstructed), -FARTHEST, FARTHEST)
 
     # -- scikit-learn --------------------------------------------------------------------------
 

@@ -36,18 +36,18 @@ class Term:
     neighbours: Neighbours | None
     tail: Tail | BulkTail
 
-    def surprise(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
+    def surprise(self, rows: Matrix, reconstructed: Matrix) -> Matrix:
         """Return minus the logarithm of the tail probability of each row, times the weight."""
-        return self.weight * self.tail(distances(self.space, self.neighbours, rows, rebuilt))
+        return self.weight * self.tail(distances(self.space, self.neighbours, rows, reconstructed))
 
-    def columns(self, rows: Matrix, rebuilt: Matrix) -> Matrix:
+    def columns(self, rows: Matrix, reconstructed: Matrix) -> Matrix:
         """Share the surprise out among the columns of the rows."""
-        points = place(self.space, rows, rebuilt)
+        points = place(self.space, rows, reconstructed)
         own = self.neighbours
         parts = shares(np.abs(points)) if own is None else own.columns(points)
         if self.space == "joint":
             parts = parts[:, : rows.shape[1]] + parts[:, rows.shape[1] :]
-        return parts * self.surprise(rows, rebuilt)[:, None]
+        return parts * self.surprise(rows, reconstructed)[:, None]
 
     def to_state(self) -> dict[str, Any]:
         """Give plain values and arrays, from which :meth:`from_state` makes the same term."""
@@ -73,18 +73,20 @@ class Term:
         )
 
 
-def place(space: Space, rows: Matrix, rebuilt: Matrix) -> Matrix:
+def place(space: Space, rows: Matrix, reconstructed: Matrix) -> Matrix:
     """Return the points of rows in a space."""
     if space == "rows":
         return rows
     if space == "residual":
-        return rows - rebuilt
-    return np.hstack([rebuilt, rows - rebuilt])
+        return rows - reconstructed
+    return np.hstack([reconstructed, rows - reconstructed])
 
 
-def distances(space: Space, neighbours: Neighbours | None, rows: Matrix, rebuilt: Matrix) -> Matrix:
+def distances(
+    space: Space, neighbours: Neighbours | None, rows: Matrix, reconstructed: Matrix
+) -> Matrix:
     """Return how far out rows are in a space, of shape (n_rows,)."""
-    points = place(space, rows, rebuilt)
+    points = place(space, rows, reconstructed)
     if neighbours is None:
         return np.asarray(np.abs(points).sum(1))
     return neighbours.distance(points)
@@ -97,7 +99,7 @@ def fit_term(
     *,
     farthest: bool,
     rows: Matrix,
-    rebuilt: Matrix,
+    reconstructed: Matrix,
     reference: NDArray[np.intp],
 ) -> Term:
     """Learn a term.
@@ -112,7 +114,7 @@ def fit_term(
         Number of neighbours; None takes the sum of the absolute values.
     farthest : bool
         Whether the farthest of them counts, or their mean.
-    rows, rebuilt : ndarray of shape (n_rows, n_columns)
+    rows, reconstructed : ndarray of shape (n_rows, n_columns)
         Training rows and their reconstructions.
     reference : ndarray of int
         Those of the rows that serve as neighbours.
@@ -123,8 +125,10 @@ def fit_term(
     """
     neighbours = None
     if n_neighbors is not None:
-        points = place(space, rows[reference], rebuilt[reference])
+        points = place(space, rows[reference], reconstructed[reference])
         neighbours = Neighbours(points, n_neighbors, farthest)
-    # one row that is rebuilt badly may be the only one: it must not count as one in so many
+    # one row that is reconstructed badly may be the only one: it must not count as one in so many
     law = BulkTail if neighbours is None else Tail
-    return Term(space, weight, neighbours, law.fit(distances(space, neighbours, rows, rebuilt)))
+    return Term(
+        space, weight, neighbours, law.fit(distances(space, neighbours, rows, reconstructed))
+    )

@@ -226,11 +226,10 @@ class LatentClusterer(
         self.standardize_ = self._standardizes(rows)
         table.set_params(standardize=self.standardize_)
         table.fit_rows(rows, common_scale=not self.standardize_)
-        values = rows.numbers()
-        if self.estimator is not None or values is None:
-            chosen, codes = self._fit_in_given_space(X, rows, random)
-        else:
-            chosen, codes = self._fit_in_own_space(rows, values, random)
+        # a mixed table has no principal components to choose
+        spaces = {"affine": self._fit_in_own_space, "quantile": self._fit_in_given_space}
+        given = "quantile" if self.estimator is not None else table.table.kind
+        chosen, codes = spaces[given](X, rows, random)
         self.method_ = chosen.name
         mixture = chosen.mixture
         self.mixture_ = mixture or ClusterMixture.fit(codes, chosen.labels, random)
@@ -245,10 +244,9 @@ class LatentClusterer(
         return check_rows(self, X, reset=True, min_rows=2)
 
     def _standardizes(self, rows: AnyRows) -> bool:
-        values = rows.numbers()
-        if self.standardize != "auto" or values is None:
+        if self.standardize != "auto":
             return bool(self.standardize)
-        ranges = np.ptp(values[graph_rows(len(rows))].astype(np.float64), axis=0)
+        ranges = rows.spans(graph_rows(len(rows)))
         ranges = ranges[ranges > 0]
         if not len(ranges):
             return True
@@ -282,12 +280,12 @@ class LatentClusterer(
         return view.matrix(table, some) * np.where(view.are_levels, LEVEL, 1.0)
 
     def _fit_in_own_space(
-        self, rows: AnyRows, values: NDArray[Any], random: np.random.RandomState
+        self, X: Any, rows: AnyRows, random: np.random.RandomState
     ) -> tuple[Clustering, Matrix]:
-        """Choose between principal components and a network; ``values`` are the rows' numbers."""
-        index = graph_rows(len(rows))
-        values = values[index]
-        matrix = self.table_.table.encode(rows.take(index)).astype(np.float64)
+        """Choose between principal components and a network."""
+        some = rows.take(graph_rows(len(rows)))
+        values = some.given(X, as_array=True, as_objects=False)
+        matrix = self.table_.table.encode(some).astype(np.float64)
         graph = neighbor_graph(matrix, self.n_neighbors)
         k = self._count(graph, matrix, random)
         self._takes_arrays = True

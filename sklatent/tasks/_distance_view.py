@@ -73,7 +73,7 @@ class DistanceView:
     def fit(cls, table: Table, rows: AnyRows) -> DistanceView:
         """Learn the frequent levels, and where cells are missing."""
         matrix = table.encode(rows)
-        blocks = [Block(j, None, bool(hole)) for j, hole in enumerate(table.may_miss(matrix))]
+        blocks = [Block(j, None, bool(may)) for j, may in enumerate(table.may_miss(matrix))]
         for j in np.flatnonzero(~table.numbers):
             blocks[j] = Block(int(j), _frequent(matrix[:, j]), False)
         return cls(tuple(blocks))

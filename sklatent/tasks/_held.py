@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 
 from sklatent._utils.latent import encode
 from sklatent._utils.seeding import seeded
-from sklatent.tabular import AnyRows, Table, is_frame
+from sklatent.tabular import AnyRows, Table
 
 Index = NDArray[np.intp] | slice
 
@@ -72,17 +72,14 @@ class HeldTransformer:
 
     def given(self, X: Any, rows: AnyRows, index: Index | None = None) -> Any:
         """Take some rows, or all for None, in the container that the transformer sees."""
-        numbers = rows.numbers()
-        if numbers is not None and self.takes_arrays:
-            return np.ascontiguousarray(numbers if index is None else numbers[index])
-        if self.as_objects and not is_frame(X):
-            X = np.asarray(X, dtype=object)
-        return X if index is None else _safe_indexing(X, index)
+        given = rows.given(X, as_array=self.takes_arrays, as_objects=self.as_objects)
+        if index is not None:
+            given = _safe_indexing(given, index)
+        return np.ascontiguousarray(given) if isinstance(given, np.ndarray) else given
 
     def encode(self, X: Any, rows: AnyRows) -> NDArray[Any]:
         """Return the codes of rows, in the precision of these where they are numbers."""
-        codes = encode(self.transformer, self.given(X, rows))
-        return codes if rows.numbers() is None else codes.astype(rows.dtype, copy=False)
+        return rows.cast(encode(self.transformer, self.given(X, rows)))
 
     def decode(self, codes: NDArray[Any], table: Table) -> Any:
         """Return the rows of codes, in the container of a table where they are numbers."""
@@ -94,4 +91,4 @@ class HeldTransformer:
         """Return the reconstructions of some rows, or all for None, for a table to encode."""
         given = self.given(X, rows, index)
         back = self.transformer.inverse_transform(self.transformer.transform(given))
-        return table.read_rebuilt(back)
+        return table.read_reconstructions(back)

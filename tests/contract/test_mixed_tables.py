@@ -443,16 +443,16 @@ def test_an_interrupt_leaves_a_model_that_answers(
     untrained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = untrained.set_params(max_steps=60, early_stopping=True)
-    from sklatent._training import LatentNet
+    from sklatent._training._loop import Trainer
 
-    step = LatentNet._set_rates
+    step = Trainer._set_rates
 
     def interrupted(net: Any) -> None:
         if net.n_steps_ == 30:
             raise KeyboardInterrupt
         step(net)
 
-    monkeypatch.setattr(LatentNet, "_set_rates", interrupted)
+    monkeypatch.setattr(Trainer, "_set_rates", interrupted)
     with (
         pytest.warns(ConvergenceWarning, match="interrupted after 30 steps"),
         pytest.raises(KeyboardInterrupt),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+import zlib
+from importlib import import_module
 from typing import Any
 
 import joblib
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from sklatent._utils.discovery import all_estimators
+from sklatent._utils.persistence import OLD_PATHS
 from tests.data.make_fitted import CASES, FOLDER, VERBS, packed, read, rows_of
 from tests.instances import trains
 
@@ -127,3 +131,19 @@ def test_saved_model_can_be_fitted_again(name: str) -> None:
 def test_files_stay_small(name: str) -> None:
     assert (FOLDER / f"{name}.joblib").stat().st_size < 60_000
     assert (FOLDER / f"{name}.npz").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("path", OLD_PATHS)
+def test_old_paths_lead_to_the_class(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    found = getattr(import_module(module), name)
+    assert found is getattr(import_module(OLD_PATHS[path]), name)
+    assert found.__module__ == OLD_PATHS[path]
+
+
+def test_old_paths_are_those_that_saved_files_name() -> None:
+    named: set[str] = set()
+    for case in CASES:
+        data = zlib.decompress((FOLDER / f"{case}.joblib").read_bytes())
+        named |= {found.decode() for found in re.findall(rb"sklatent\.[a-z_.]+", data)}
+    assert named == {path.rpartition(".")[0] for path in OLD_PATHS}

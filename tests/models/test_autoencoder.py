@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklatent import AutoencoderTransformer
-from sklatent._training import _rows as rows_module
+from sklatent._training import _recipe as rows_module
 
 LOADERS = [load_breast_cancer, load_diabetes, load_iris, load_wine]
 SMALL = pytest.mark.parametrize("load", LOADERS, ids=lambda load: load.__name__[5:])

@@ -29,7 +29,10 @@ def test_stack_equals_its_members() -> None:
         torch.testing.assert_close(one.encode(x), codes)
         rebuilt.append(one.decode(codes))
         torch.testing.assert_close(
-            one(x, None)["errors"][0], stack(x, None)["errors"][member], rtol=1e-9, atol=1e-12
+            one({"x": x}, None)["errors"][0],
+            stack({"x": x}, None)["errors"][member],
+            rtol=1e-9,
+            atol=1e-12,
         )
     torch.testing.assert_close(stack.decode(stack.encode(x)), torch.stack(rebuilt).mean(0))
 
@@ -37,9 +40,9 @@ def test_stack_equals_its_members() -> None:
 def test_worst_rows_do_not_count_after_the_first_steps() -> None:
     errors = torch.tensor([[1.0, 2.0, 30.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]])
     x = torch.zeros(10, 1)
-    early = trimmed_error({"errors": errors}, x, 0.1, trim=0.2)["reconstruction"]
-    late = trimmed_error({"errors": errors}, x, 0.5, trim=0.2)["reconstruction"]
-    clean = trimmed_error({"errors": errors}, x, 0.5, trim=0.0)["reconstruction"]
+    early = trimmed_error({"errors": errors}, {"x": x}, 0.1, trim=0.2)["reconstruction"]
+    late = trimmed_error({"errors": errors}, {"x": x}, 0.5, trim=0.2)["reconstruction"]
+    clean = trimmed_error({"errors": errors}, {"x": x}, 0.5, trim=0.0)["reconstruction"]
     assert early.shape == clean.shape == (1, 10)
     assert sorted(late[0].tolist()) == [1.0, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
 

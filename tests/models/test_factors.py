@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 
 from sklatent import VAETransformer
 from sklatent._training import row_source
-from sklatent.models._factors import factor_start, fit_factors, level_scores_of
+from sklatent.models._vae._factors import factor_start, fit_factors, level_scores_of
 from sklatent.nn import columns_of
 
 NUMBERS = columns_of(tuple(("number", j, j + 1, 0, True) for j in range(6)))

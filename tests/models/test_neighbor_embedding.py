@@ -11,7 +11,7 @@ from sklearn.metrics import silhouette_score
 from sklatent import NeighborEmbedding
 from sklatent._training import row_source
 from sklatent._utils import neighbors
-from sklatent.models._neighbor_net import NeighborNet, PairRows, neighbor_loss, pair_rows
+from sklatent.models._neighbor_embedding import NeighborNet, neighbor_loss
 
 QUICK = {"hidden_layer_sizes": (32,), "max_steps": 150, "random_state": 0}
 
@@ -43,7 +43,7 @@ def test_loss_is_the_cross_entropy_of_neighbours() -> None:
     rng = np.random.default_rng(0)
     z, near = (torch.from_numpy(rng.normal(size=(5, 2))) for _ in range(2))
     output = {"codes": z, "neighbor_codes": near, "error": torch.full((5,), 6.0)}
-    terms = neighbor_loss(output, torch.zeros(5, 4), 0.0, temperature=0.5, unit=3.0)
+    terms = neighbor_loss(output, {"x": torch.zeros(5, 2)}, 0.0, temperature=0.5, unit=3.0)
     logits = (z @ near.T / 0.5).numpy()
     rows = np.log(np.exp(logits).sum(1)) - np.diag(logits)
     columns = np.log(np.exp(logits).sum(0)) - np.diag(logits)
@@ -53,7 +53,7 @@ def test_loss_is_the_cross_entropy_of_neighbours() -> None:
 
 def test_decoder_does_not_move_the_codes() -> None:
     module = NeighborNet(3, 2, hidden_layer_sizes=(4,), activation="relu", noise=0.0)
-    output = module(torch.randn(6, 6), None)
+    output = module({"x": torch.randn(6, 3), "partner": torch.randn(6, 3)}, None)
     output["error"].sum().backward()
     assert all(part.grad is None for part in module.encoder.parameters())
     assert any(part.grad is not None for part in module.decoder.parameters())
@@ -62,22 +62,25 @@ def test_decoder_does_not_move_the_codes() -> None:
 def test_pairs_are_rows_and_their_neighbours() -> None:
     X = np.arange(12.0).reshape(6, 2)
     index = np.array([[1, 2], [0, 2], [1, 3], [2, 4], [3, 5], [4, 3]])
-    source = pair_rows(lambda i: X[i], 2, torch.device("cpu"), index)
-    assert isinstance(source, PairRows)
+    source = row_source(lambda i: X[i], 6, 2, torch.device("cpu"), neighbors=index)
     generator = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(20):
         order = source.shuffled(generator)
         assert sorted(order.tolist()) == list(range(6))
-        both = source.at(order).numpy()
-        rows, partners = both[:, 0] / 2, both[:, 2] / 2
+        batch = source.at(order)
+        rows, partners = batch["x"][:, 0].numpy() / 2, batch["partner"][:, 0].numpy() / 2
         assert np.array_equal(rows, order)
         seen |= {(int(a), int(b)) for a, b in zip(rows, partners, strict=True)}
     assert seen == {(i, int(j)) for i in range(6) for j in index[i]}
     part = source.subset(np.array([4, 5]))
-    assert [x.shape for x in part.chunks()] == [(2, 4)]
+    assert [(batch["x"].shape, batch["partner"].shape) for batch in part.chunks()] == [
+        ((2, 2), (2, 2))
+    ]
     assert next(part.arrays()).shape == (2, 2)
-    assert len(row_source(lambda i: X[i], 6, 2, torch.device("cpu"))) == 6
+    alone = row_source(lambda i: X[i], 6, 2, torch.device("cpu"))
+    assert len(alone) == 6
+    assert set(next(alone.chunks())) == {"x"}
 
 
 def test_width_shrinks_to_the_table() -> None:

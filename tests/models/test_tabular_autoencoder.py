@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklatent import AutoencoderTransformer, TabularEncoder
 from sklatent.datasets import make_mixed_table
-from sklatent.models._tabular_autoencoder import (
+from sklatent.models._autoencoder._tabular_autoencoder import (
     TabularAutoencoder,
     cell_errors,
     marginal_outputs,

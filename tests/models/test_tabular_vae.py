@@ -14,12 +14,12 @@ from torch import Tensor
 from sklatent import VAETransformer
 from sklatent._training import row_source
 from sklatent.datasets import make_mixed_table
-from sklatent.models._tabular_vae import (
+from sklatent.models._vae._tabular_vae import (
     TabularVAE,
     draw_levels,
     draw_mixture,
     tabular_loss,
-    tabular_spec,
+    tabular_recipe,
 )
 from sklatent.nn import mixture_parts
 from sklatent.tabular import TabularEncoder
@@ -239,8 +239,8 @@ def test_drawn_numbers_have_the_law_of_the_mixture() -> None:
 def test_loss_is_the_negative_bound() -> None:
     module = module_of(MIXED)
     x = mixed_cells(8)
-    output = module(x, None)
-    terms = tabular_loss(output, x, 1.0, beta=0.7)
+    output = module({"x": x}, None)
+    terms = tabular_loss(output, {"x": x}, 1.0, beta=0.7)
     posterior = torch.distributions.Normal(output["mean"], torch.exp(0.5 * output["log_variance"]))
     prior = torch.distributions.Normal(torch.zeros_like(output["mean"]), 1.0)
     kl = torch.distributions.kl_divergence(posterior, prior).sum(1)
@@ -248,9 +248,9 @@ def test_loss_is_the_negative_bound() -> None:
     assert output["log_prob"].shape == (8, 4)
     torch.testing.assert_close(terms["reconstruction"], -output["log_prob"].sum(1))
     # validation draws are the same at each look, training draws are not
-    torch.testing.assert_close(module(x, None)["log_prob"], output["log_prob"])
+    torch.testing.assert_close(module({"x": x}, None)["log_prob"], output["log_prob"])
     draws = generator()
-    assert not torch.equal(module(x, draws)["log_prob"], module(x, draws)["log_prob"])
+    assert not torch.equal(module({"x": x}, draws)["log_prob"], module({"x": x}, draws)["log_prob"])
 
 
 # -- ties -----------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ def spiked() -> tuple[TabularVAE, TabularEncoder, np.ndarray]:
     table = TabularEncoder(mode="quantile").fit(X)
     encoded = table.transform(X)
     rows = row_source(lambda index: encoded[index], len(X), 2, torch.device("cpu"))
-    spec = tabular_spec(
+    recipe = tabular_recipe(
         rows,
         table.blocks_,
         table.ties_,
@@ -276,8 +276,8 @@ def spiked() -> tuple[TabularVAE, TabularEncoder, np.ndarray]:
         beta=1.0,
         seed=0,
     )
-    module = TabularVAE(**spec.module_params)
-    for name, value in spec.start.items():
+    module = TabularVAE(**recipe.module_params)
+    for name, value in recipe.start.items():
         getattr(module, name).copy_(torch.from_numpy(value))
     return module, table, X
 
@@ -337,7 +337,7 @@ def test_contexts_of_many_columns_are_those_of_few(
     keep = torch.randint(0, 2, cells.shape, generator=generator()).to(cells) if known else None
     for order in (module.table_order, module._orders(cells, generator())):
         product = module._contexts(cells, keep, order)
-        monkeypatch.setattr("sklatent.models._tabular_vae.MAX_PRODUCT", 0)
+        monkeypatch.setattr("sklatent.models._vae._tabular_vae.MAX_PRODUCT", 0)
         torch.testing.assert_close(module._contexts(cells, keep, order), product)
         monkeypatch.undo()
 

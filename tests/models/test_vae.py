@@ -17,8 +17,8 @@ from torch.distributions import Normal, kl_divergence
 
 from sklatent import VAETransformer
 from sklatent.datasets import make_mixed_table
-from sklatent.models._skip_vae import SkipVAE, evidence_loss, measure_noise
-from sklatent.models._vae import ACTIVE_KL
+from sklatent.models._vae._body import ACTIVE_KL
+from sklatent.models._vae._skip_vae import SkipVAE, evidence_loss, measure_noise
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_training_is_never_worse_than_its_start_on_validation_rows(
         module = module_of(model)
         x = torch.from_numpy(model.table_.transform(valid).astype(np.float64))
         with torch.no_grad():
-            terms = evidence_loss(module(x, None), x, 1.0, beta=0.5)
+            terms = evidence_loss(module({"x": x}, None), {"x": x}, 1.0, beta=0.5)
         return float(sum(term.mean() for term in terms.values()))
 
     start = vae(1, max_steps=1, learning_rate=1e-12).fit(train, X_val=valid)
@@ -208,7 +208,7 @@ def test_evidence_loss_is_that_of_torch_distributions() -> None:
         "log_noise": torch.tensor([-1.3]),
         "varying": torch.tensor([1.0, 1.0, 0.0, 1.0]),
     }
-    terms = evidence_loss(output, x, 1.0, beta=0.7)
+    terms = evidence_loss(output, {"x": x}, 1.0, beta=0.7)
     each = -Normal(x_hat, np.exp(-0.65)).log_prob(x)
     torch.testing.assert_close(terms["reconstruction"], each[:, [0, 1, 3]].sum(1))
     posterior = Normal(mean, torch.exp(0.5 * log_variance))
@@ -226,7 +226,7 @@ def test_noise_is_measured_at_posterior_draws(vae: Any, few: np.ndarray) -> None
             return len(table)
 
         def chunks(self) -> Any:
-            return table.split(4500)
+            return ({"x": part} for part in table.split(4500))
 
     with torch.no_grad():
         measure_noise(module, Chunks())

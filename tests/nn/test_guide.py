@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sklatent.nn import FactorGuide, columns_of
-from sklatent.nn._guide import FIDELITY
+from sklatent.nn._cells import FIDELITY
 
 # Stored: a category of 3 levels, then three numbers.
 COLUMNS = columns_of(

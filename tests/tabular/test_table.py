@@ -98,9 +98,15 @@ def test_round_trip(name: str) -> None:
     assert np.array_equal(Z, encoder.transform(X), equal_nan=True)
     same_tables(table.decode(Z), encoder.inverse_transform(Z))
     same_tables(table.build(table.values(Z)), table.decode(Z))
-    back = table.read_rebuilt(table.decode(Z))
+    back = table.read_reconstructions(table.decode(Z))
     np.testing.assert_allclose(table.encode(back), Z, atol=1e-6)
-    assert (rows.numbers() is None) == isinstance(rows, MixedRows) == (table.kind == "quantile")
+    assert isinstance(rows, MixedRows) == (table.kind == "quantile")
+    given = rows.given(X, as_array=True, as_objects=False)
+    assert given is (X if isinstance(rows, MixedRows) else rows.values)
+    assert rows.cast(np.zeros(2)).dtype == (
+        np.float64 if isinstance(rows, MixedRows) else rows.dtype
+    )
+    assert len(rows.spans(slice(0, 2))) == (0 if isinstance(rows, MixedRows) else Z.shape[1])
 
 
 @pytest.mark.parametrize("name", ["affine", "affine array", "quantile"])

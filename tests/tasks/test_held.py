@@ -59,7 +59,7 @@ def test_numbers_go_in_as_an_array() -> None:
     )
     # reconstructions are not rounded to the dtypes of the frame
     rebuilt = held.reconstruct(IRIS.round().astype(int), rows, table, slice(2, 5))
-    assert np.array_equal(rebuilt.numbers(), held.transformer.inverse_transform(codes[2:5]))
+    assert np.array_equal(rebuilt.values, held.transformer.inverse_transform(codes[2:5]))
 
 
 def test_one_that_knows_names_is_asked_with_frames() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from sklatent._training import NetSpec, RowSource, row_source
+from sklatent._training import Batch, Player, Recipe, RowSource, row_source
 
 
 class TinyAutoencoder(nn.Module):
@@ -25,25 +27,26 @@ class TinyAutoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         return self.decoder(z)
 
-    def forward(self, x: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, generator: torch.Generator | None) -> dict[str, Tensor]:
+        x = batch["x"]
         if generator is not None and self.noise > 0:
             noise = torch.empty_like(x).normal_(generator=generator)
             return {"x_hat": self.decode(self.encode(x + self.noise * noise))}
         return {"x_hat": self.decode(self.encode(x))}
 
 
-def two_terms(output: dict[str, Tensor], x: Tensor, progress: float) -> dict[str, Tensor]:
-    error = ((output["x_hat"] - x) ** 2).sum(1)
+def two_terms(output: dict[str, Tensor], batch: Batch, progress: float) -> dict[str, Tensor]:
+    error = ((output["x_hat"] - batch["x"]) ** 2).sum(1)
     return {"error": error, "size": 0.01 * (output["x_hat"] ** 2).sum(1)}
 
 
-def tiny_spec(noise: float = 0.1, **changes: object) -> NetSpec:
-    spec = NetSpec(
+def tiny_recipe(noise: float = 0.1, slow: tuple[str, ...] = (), **changes: object) -> Recipe:
+    recipe = Recipe(
         module=TinyAutoencoder,
         module_params={"n_features": 4, "width": 2, "noise": noise},
-        criterion=two_terms,
+        players=(Player(loss=two_terms, slow=slow),),
     )
-    return NetSpec(**{**vars(spec), **changes})
+    return replace(recipe, **changes)
 
 
 def source_of(X: np.ndarray) -> RowSource:

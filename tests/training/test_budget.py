@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sklatent._training import Budget, plan_budget
-from sklatent._training._net import _schedule
+from sklatent._training._loop import _schedule
 
 
 def plan(n_rows: int, **changes: Any) -> Budget:

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from sklatent._training import Budget, LatentNet, NetSpec, RowSource, resolve_device
-from sklatent._training._net import _schedule
-from sklatent._training._rows import TensorBatches
-from sklatent._training._seeding import seeded_construction, seeded_generator
-from tests.training.conftest import TinyAutoencoder, source_of, tiny_spec, two_terms
+from sklatent._training import Budget, FittedNet, Recipe, RowSource, Session, resolve_device
+from sklatent._training._loop import Trainer, _schedule
+from sklatent._training._recipe import TensorBatches
+from sklatent._training._seeding import seeded_construction
+from tests.training.conftest import TinyAutoencoder, source_of, tiny_recipe, two_terms
 
 CPU = torch.device("cpu")
 BUDGET = Budget(
@@ -31,35 +31,35 @@ BUDGET = Budget(
 )
 
 
-def new_net(spec: NetSpec | None = None, lr: float = 0.01, **options: Any) -> LatentNet:
-    return LatentNet.from_spec(
-        spec or tiny_spec(), learning_rate=lr, weight_decay=0.1, device=CPU, seed=3, **options
+def new_net(recipe: Recipe | None = None, lr: float = 0.01, **options: Any) -> Trainer:
+    return Trainer.of(
+        recipe or tiny_recipe(), learning_rate=lr, weight_decay=0.1, device=CPU, seed=3, **options
     )
 
 
-def weights_of(net: LatentNet) -> dict[str, Tensor]:
+def weights_of(net: Trainer) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in net.module_.state_dict().items()}
 
 
-def by_hand(spec: NetSpec, rows: RowSource, n_steps: int, lr: float) -> dict[str, Tensor]:
+def by_hand(recipe: Recipe, rows: RowSource, n_steps: int, lr: float) -> dict[str, Tensor]:
     """The plain loop that the engine promises to be."""
     with seeded_construction(3):
-        module = spec.module(**spec.module_params)
-    generator = seeded_generator(3, CPU)
+        module = recipe.module(**recipe.module_params)
+    generator = torch.Generator(device=CPU).manual_seed(3)
     slow = [p for name, p in module.named_parameters() if name.startswith("encoder.")]
     fast = [p for name, p in module.named_parameters() if not name.startswith("encoder.")]
     groups: list[dict[str, Any]] = [{"params": fast, "lr": lr}]
-    if spec.slow:
+    if recipe.players[0].slow:
         groups = [{"params": slow, "lr": 0.3 * lr, "weight_decay": 0.0}, *groups]
     else:
         groups = [{"params": list(module.parameters()), "lr": lr}]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    for step, x in enumerate(TensorBatches(rows, 8, n_steps, generator)):
+    for step, batch in enumerate(TensorBatches(rows, 8, n_steps, generator)):
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * _schedule(step, n_steps)
         optimizer.zero_grad()
-        terms = two_terms(module(x, generator), x, 0.0)
+        terms = two_terms(module(batch, generator), batch, 0.0)
         sum(term.mean() for term in terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
@@ -68,10 +68,10 @@ def by_hand(spec: NetSpec, rows: RowSource, n_steps: int, lr: float) -> dict[str
 
 @pytest.mark.parametrize("slow", [(), ("encoder.*",)])
 def test_weights_equal_those_of_a_plain_loop(rows: RowSource, slow: tuple[str, ...]) -> None:
-    spec = tiny_spec(slow=slow)
-    net = new_net(spec).train(rows, None, BUDGET)
+    recipe = tiny_recipe(slow=slow)
+    net = new_net(recipe).train(rows, None, BUDGET)
     assert net.n_steps_ == 40
-    expected = by_hand(spec, rows, 40, 0.01)
+    expected = by_hand(recipe, rows, 40, 0.01)
     for name, value in net.module_.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-7)
 
@@ -79,7 +79,7 @@ def test_weights_equal_those_of_a_plain_loop(rows: RowSource, slow: tuple[str, .
 def test_checks_do_not_change_the_training(rows: RowSource, X: np.ndarray) -> None:
     bare = weights_of(new_net().train(rows, None, BUDGET))
     often = weights_of(new_net().train(rows, None, replace(BUDGET, n_checks=40)))
-    watched = new_net().train(rows, None, BUDGET, on_check=lambda record: False)
+    watched = new_net().train(rows, None, BUDGET, Session(lambda net, record: False))
     assert all(torch.equal(bare[name], often[name]) for name in bare)
     assert all(torch.equal(bare[name], value) for name, value in weights_of(watched).items())
 
@@ -96,7 +96,7 @@ def test_records_name_the_terms_of_the_loss(rows: RowSource) -> None:
 def losses_by_step(values: dict[int, float]) -> Callable[..., Tensor]:
     """A validation loss that is what the test says at each step."""
 
-    def row_losses(self: LatentNet, rows: RowSource) -> Tensor:
+    def row_losses(self: Trainer, rows: RowSource) -> Tensor:
         steps = self.n_steps_
         return torch.full((len(rows),), values[steps], dtype=torch.float64)
 
@@ -108,7 +108,7 @@ def test_best_weights_are_restored_the_start_included(
     rows: RowSource, monkeypatch: pytest.MonkeyPatch, best: int, expected: int
 ) -> None:
     values = {step: 2.0 + step / 100 for step in range(0, 41, 4)} | {best: -1.0}
-    monkeypatch.setattr(LatentNet, "row_losses", losses_by_step(values))
+    monkeypatch.setattr(Trainer, "row_losses", losses_by_step(values))
     seen: dict[int, dict[str, Tensor]] = {}
     net = new_net()
     net.initialize()
@@ -117,7 +117,7 @@ def test_best_weights_are_restored_the_start_included(
         rows,
         rows,
         BUDGET,
-        on_check=lambda record: seen.update({int(record["step"]): weights_of(net)}) or False,
+        Session(lambda net, record: seen.update({int(record["step"]): weights_of(net)}) or False),
     )
     assert net.checks_.best.step == expected
     assert net.checks_.best.loss == -1.0
@@ -130,7 +130,7 @@ def test_patience_counts_checks_without_improvement(
 ) -> None:
     # negative losses: an improvement is a lower number, whatever its sign
     values = dict.fromkeys(range(0, 41, 4), -1.0) | {4: -1.5, 8: -2.0}
-    monkeypatch.setattr(LatentNet, "row_losses", losses_by_step(values))
+    monkeypatch.setattr(Trainer, "row_losses", losses_by_step(values))
     net = new_net().train(rows, rows, replace(BUDGET, patience=3))
     assert net.n_steps_ == 8 + 3 * 4
     assert net.checks_.best.step == 8
@@ -138,7 +138,7 @@ def test_patience_counts_checks_without_improvement(
 
 def test_tol_is_relative(rows: RowSource, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {step: 100.0 - step / 10 for step in range(0, 41, 4)}
-    monkeypatch.setattr(LatentNet, "row_losses", losses_by_step(values))
+    monkeypatch.setattr(Trainer, "row_losses", losses_by_step(values))
     assert new_net().train(rows, rows, replace(BUDGET, patience=3)).n_steps_ == 40
     coarse = new_net().train(rows, rows, replace(BUDGET, patience=3, tol=0.1))
     assert coarse.n_steps_ == 12
@@ -147,7 +147,7 @@ def test_tol_is_relative(rows: RowSource, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_check_can_stop_the_training(rows: RowSource) -> None:
-    net = new_net().train(rows, None, BUDGET, on_check=lambda record: record["step"] >= 8)
+    net = new_net().train(rows, None, BUDGET, Session(lambda net, record: record["step"] >= 8))
     assert net.n_steps_ == 8
     assert not net.interrupted_
 
@@ -161,19 +161,19 @@ def test_budget_grows_while_validation_improves(
 ) -> None:
     growing = replace(BUDGET, max_total_steps=40 + 80 + 160)
 
-    def improving(self: LatentNet, rows: RowSource) -> Tensor:
+    def improving(self: Trainer, rows: RowSource) -> Tensor:
         return torch.full((4,), 1.0 - self.n_steps_ / 1000)
 
-    monkeypatch.setattr(LatentNet, "row_losses", improving)
+    monkeypatch.setattr(Trainer, "row_losses", improving)
     net = new_net().train(rows, rows, growing)
     assert (net.n_steps_, net.n_cycles_) == (280, 3)
     # each cycle is looked at as often as the first
     assert len(net.history) == 3 * 10
 
-    def flat(self: LatentNet, rows: RowSource) -> Tensor:
+    def flat(self: Trainer, rows: RowSource) -> Tensor:
         return torch.full((4,), max(0.5, 1.0 - self.n_steps_ / 50))
 
-    monkeypatch.setattr(LatentNet, "row_losses", flat)
+    monkeypatch.setattr(Trainer, "row_losses", flat)
     net = new_net().train(rows, rows, growing)
     assert (net.n_steps_, net.n_cycles_) == (120, 2)
     assert new_net().train(rows, rows, BUDGET).n_steps_ == 40
@@ -197,13 +197,13 @@ def test_rewind_goes_back_to_the_start(rows: RowSource) -> None:
 
 def test_start_is_loaded_and_kept_in_float64(rows: RowSource) -> None:
     weight = np.full((2, 4), 1 / 3)
-    net = new_net(tiny_spec(start={"encoder.weight": weight}))
+    net = new_net(tiny_recipe(start={"encoder.weight": weight}))
     net.initialize()
     assert torch.equal(net.module_.encoder.weight, torch.full((2, 4), 1 / 3))
     net.rewind(0.0)
-    assert np.array_equal(net.weights()["encoder.weight"], weight)
-    state = net.finish().to_state()
-    copied = LatentNet.from_state(TinyAutoencoder, copy.deepcopy(state))
+    assert np.array_equal(net.fitted().weights()["encoder.weight"], weight)
+    state = net.fitted().to_state()
+    copied = FittedNet.from_state(TinyAutoencoder, copy.deepcopy(state))
     assert np.array_equal(copied.weights()["encoder.weight"], weight)
 
 
@@ -211,7 +211,7 @@ def test_start_is_loaded_and_kept_in_float64(rows: RowSource) -> None:
 def test_answers_come_in_the_precision_of_the_question(
     rows: RowSource, X: np.ndarray, dtype: str
 ) -> None:
-    net = new_net().train(rows, None, BUDGET).finish()
+    net = new_net().train(rows, None, BUDGET).fitted()
     question = X.astype(dtype)
     given = net.run("encode", len(X), lambda index: question[index], np.dtype(dtype))
     weights = {name: value.astype("float64") for name, value in net.weights().items()}
@@ -222,7 +222,7 @@ def test_answers_come_in_the_precision_of_the_question(
 
 
 def test_answers_in_chunks_equal_those_at_once(rows: RowSource) -> None:
-    net = new_net().train(rows, None, BUDGET).finish()
+    net = new_net().train(rows, None, BUDGET).fitted()
     many = np.random.default_rng(0).normal(size=(3000, 4))
     whole = net.run("encode", 3000, lambda index: many[index], many.dtype)
     parts = [
@@ -232,12 +232,12 @@ def test_answers_in_chunks_equal_those_at_once(rows: RowSource) -> None:
 
 
 def test_interrupt_keeps_the_best_weights(rows: RowSource) -> None:
-    def interrupt(record: dict[str, float]) -> bool:
+    def interrupt(net: Any, record: dict[str, float]) -> bool:
         if record["step"] == 12:
             raise KeyboardInterrupt
         return False
 
-    net = new_net().train(rows, rows, BUDGET, on_check=interrupt)
+    net = new_net().train(rows, rows, BUDGET, Session(interrupt))
     assert net.interrupted_
     assert net.n_steps_ == 12
     assert float(net.row_losses(rows).mean()) == pytest.approx(net.checks_.best.loss, rel=1e-6)
@@ -273,8 +273,8 @@ def test_devices() -> None:
 
 
 def test_state_of_another_device_answers_on_the_cpu(rows: RowSource, X: np.ndarray) -> None:
-    net = new_net().train(rows, None, BUDGET).finish()
-    moved = LatentNet.from_state(TinyAutoencoder, {**net.to_state(), "device": "cuda:77"})
+    net = new_net().train(rows, None, BUDGET).fitted()
+    moved = FittedNet.from_state(TinyAutoencoder, {**net.to_state(), "device": "cuda:77"})
     assert moved.device == CPU
     expected = net.run("encode", 50, lambda index: X[index], X.dtype)
     assert np.array_equal(moved.run("encode", 50, lambda index: X[index], X.dtype), expected)

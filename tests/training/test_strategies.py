@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from sklatent._training import Budget, FitContext, FitOutcome, RowSource, fit_net
+from sklatent._training import Budget, Fit, FitOutcome, FitPlan, RowSource, Session
 from sklatent._training._strategies import _rules_a_column, clearly_lower
-from tests.training.conftest import source_of, tiny_spec
+from tests.training.conftest import source_of, tiny_recipe
 
 CPU = torch.device("cpu")
 
@@ -33,9 +33,9 @@ def budget(validation: str, **changes: Any) -> Budget:
 def fit(
     rows: RowSource, plan: Budget, valid: RowSource | None = None, **options: Any
 ) -> FitOutcome:
-    spec = options.pop("spec", tiny_spec(from_pca=True))
-    context = FitContext(
-        make_spec=lambda part: spec,
+    recipe = options.pop("recipe", tiny_recipe(from_pca=True))
+    session = Session(options.pop("watch", None))
+    settings = FitPlan(
         budget=plan,
         learning_rate=options.pop("lr", 0.05),
         weight_decay=0.0,
@@ -43,7 +43,7 @@ def fit(
         seed=options.pop("seed", 0),
         **options,
     )
-    return fit_net(rows, valid, context)
+    return Fit(rows, valid, settings, session).run(lambda part: recipe)
 
 
 def start_weights() -> dict[str, np.ndarray]:
@@ -61,7 +61,7 @@ def noise() -> RowSource:
     return source_of(np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32))
 
 
-def mean_spec() -> Any:
+def mean_recipe() -> Any:
     """Only the bias of the decoder has a gradient here, and its best value is where it starts."""
     zero = {
         "encoder.weight": np.zeros((2, 4)),
@@ -69,7 +69,7 @@ def mean_spec() -> Any:
         "decoder.weight": np.zeros((4, 2)),
         "decoder.bias": np.zeros(4),
     }
-    return tiny_spec(start=zero, from_pca=True)
+    return tiny_recipe(start=zero, from_pca=True)
 
 
 def test_clearly_lower() -> None:
@@ -132,7 +132,7 @@ def test_rows_that_rule_a_column_are_not_held_out() -> None:
         outcome = fit(rows, budget("holdout", n_validation=40, n_steps=2), seed=seed)
         assert outcome.valid is not None
         assert len(outcome.valid) == 40
-        assert max(float(x[:, 0].abs().max()) for x in outcome.valid.chunks()) < 1
+        assert max(float(batch["x"][:, 0].abs().max()) for batch in outcome.valid.chunks()) < 1
     # unless nothing else is left
     outcome = fit(rows, budget("holdout", n_validation=98, n_steps=2))
     assert outcome.valid is not None
@@ -148,7 +148,7 @@ def test_holdout_of_the_caller(rows: RowSource, X: np.ndarray) -> None:
 
 @pytest.mark.parametrize("validation", ["holdout", "cross"])
 def test_noise_keeps_the_start(noise: RowSource, validation: str) -> None:
-    outcome = fit(noise, budget(validation), spec=mean_spec(), lr=0.3)
+    outcome = fit(noise, budget(validation), recipe=mean_recipe(), lr=0.3)
     assert outcome.best_step == 0
     weights = outcome.net.weights()
     assert not weights["encoder.weight"].any()
@@ -159,7 +159,7 @@ def test_without_a_good_start_the_best_weights_are_kept_unguarded(
     noise: RowSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sklatent._training._strategies.GUARD", 1e9)
-    outcome = fit(noise, budget("holdout"), spec=tiny_spec(from_pca=False))
+    outcome = fit(noise, budget("holdout"), recipe=tiny_recipe(from_pca=False))
     assert outcome.best_step > 0
     assert fit(noise, budget("holdout")).best_step == 0
 
@@ -179,8 +179,8 @@ def test_folds_may_ask_for_a_share_of_the_update(monkeypatch: pytest.MonkeyPatch
     few = source_of((0.25 + rng.normal(size=(24, 4))).astype(np.float32))
     monkeypatch.setattr("sklatent._training._strategies.clearly_lower", lambda *_: True)
     plan = budget("cross", n_steps=60, max_total_steps=60, n_checks=1, batch_size=24)
-    shrunk = fit(few, plan, spec=mean_spec(), lr=0.05)
-    whole = fit(few, replace(plan, validation="none"), spec=mean_spec(), lr=0.05)
+    shrunk = fit(few, plan, recipe=mean_recipe(), lr=0.05)
+    whole = fit(few, replace(plan, validation="none"), recipe=mean_recipe(), lr=0.05)
     assert shrunk.best_step == whole.best_step == 60
     weights, all_of_it = shrunk.net.weights(), whole.net.weights()
     assert np.abs(all_of_it["decoder.bias"]).max() > 0.1

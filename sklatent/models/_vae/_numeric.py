@@ -1,0 +1,138 @@
+"""The variational autoencoder of tables of numbers: it starts as probabilistic PCA."""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from sklatent._training import Fit, FitOutcome, Recipe, RowSource
+from sklatent.base import AnyRows, in_parts
+from sklatent.models._vae._body import MAX_ROWS, ROTATED_KL, VariationalBody, drawn_from
+from sklatent.models._vae._skip_vae import N_KNOTS, SkipVAE, skip_vae_recipe
+from sklatent.parts import (
+    NOISE_MARGIN,
+    Calibration,
+    choose_width,
+    fit_marginals,
+    measure_scatter,
+    variance_function,
+)
+
+MAX_ROWS_MARGINALS = 100_000
+# Rows drawn to compare the model's marginals with those of the table; fewer in wide tables.
+FEWEST_DRAWN, MOST_DRAWN, MAX_CELLS_DRAWN = 5000, 20_000, 1 << 22
+# Weight of the bound's KL term unless told otherwise.
+BETA = 0.5
+
+
+class NumericVAE(VariationalBody):
+    """A row is the decoded mean of its code plus noise."""
+
+    kind: ClassVar[str] = "affine"
+    module: ClassVar[type[nn.Module]] = SkipVAE
+    starts_at_pca: ClassVar[bool] = True
+    usual_beta: ClassVar[float] = BETA
+    parts: ClassVar[dict[str, Any]] = {"calibration": Calibration}
+
+    calibration: Calibration
+
+    def recipe(self, rows: RowSource, *, n_components: int, seed: int) -> Recipe:
+        """Describe the net that starts from these rows."""
+        return skip_vae_recipe(
+            rows,
+            n_components,
+            varying=self.table.varying,
+            hidden_layer_sizes=tuple(self.model.hidden_layer_sizes),
+            activation=self.model.activation,
+            init=self.model.init,
+            beta=self.beta,
+            scale=self.table.unit,
+            seed=seed,
+        )
+
+    def width(self, fit: Fit, seed: int) -> int:
+        """Read a share or "auto" off the curve of an ordered autoencoder."""
+        return choose_width(
+            self.model.n_components,
+            fit,
+            self.table.n_encoded,
+            hidden_layer_sizes=tuple(self.model.hidden_layer_sizes),
+            activation=self.model.activation,
+            seed=seed,
+        )
+
+    def provisional(self, n_components: int) -> dict[str, Any]:
+        """Answer by a normal prior, and sample decoded codes as they are."""
+        self.calibration = Calibration.none(self.table.n_encoded)
+        return super().provisional(n_components)
+
+    def finish(self, rows: AnyRows, encoded: RowSource, outcome: FitOutcome, seed: int) -> None:
+        """Fit the prior, the noise and the marginals; rotate the codes."""
+        rng = np.random.RandomState(seed)
+        train = self.fit_latents(encoded, rng, seed)
+        self.warn_of_collapse(outcome, self.beta)
+        valid = None if outcome.valid is None else self.some_cells(outcome.valid, MAX_ROWS, rng)
+        self._fit_generation(rows, train, valid, outcome.best_step > 0, rng)
+        # what a linear model says about a direction that spreads so many times as wide as noise
+        least = max(ROTATED_KL, 0.5 * math.log(NOISE_MARGIN / self.beta))
+        along_axes = self.model.init == "pca"
+        self.fit_rotation(encoded, train, least_kl=least, along_axes=along_axes, seed=seed)
+
+    def _fit_generation(
+        self,
+        rows: AnyRows,
+        train: NDArray[Any],
+        valid: NDArray[Any] | None,
+        trained: bool,
+        rng: np.random.RandomState,
+    ) -> None:
+        """Measure how rows scatter about their decoded means, and the marginals of the table."""
+        scatter = measure_scatter(train, valid, lambda x: self._redraw(x, rng))
+        if trained:
+            # a trained decoder expects posterior means as they are
+            weights = self.net.weights()
+            scale = np.sqrt(weights["code_scale"] * weights["decode_scale"])
+            self.net.update({"code_scale": scale, "decode_scale": scale})
+            self.net.update(variance_function(scatter, N_KNOTS))
+        self.calibration = Calibration(scatter.noise(), [])
+        most = max(FEWEST_DRAWN, min(MOST_DRAWN, MAX_CELLS_DRAWN // self.table.n_encoded))
+        n_drawn = int(np.clip(4 * len(rows), FEWEST_DRAWN, most))
+        drawn = self._draw_uncalibrated(n_drawn, rng)
+        chosen: NDArray[Any] | slice = slice(None)
+        if len(rows) > MAX_ROWS_MARGINALS:
+            chosen = np.sort(rng.choice(len(rows), MAX_ROWS_MARGINALS, replace=False))
+        # the rows as they came: encoding and decoding would blur equal values
+        kept: Any = rows.take(chosen)
+        marginals = fit_marginals(drawn, kept.values)
+        self.calibration = Calibration(self.calibration.noise, marginals)
+
+    def _redraw(self, x: NDArray[Any], rng: np.random.RandomState) -> NDArray[Any]:
+        moments = self.run_on_codes("whitened_posterior", x)
+        return self.run_on_codes("decode_whitened", drawn_from(moments, rng))
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def log_density_of_cells(self, rows: AnyRows) -> NDArray[np.float64]:
+        """Return the log-likelihood of each cell in the units of the table."""
+        columns: NDArray[np.float64] = self.log_likelihood_of_cells(rows)
+        columns = columns + self.table.log_slope(rows)
+        columns[:, ~self.table.varying] = 0.0
+        return columns
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> Any:
+        """Sample rows: decoded codes with noise, mapped to the marginals of the table."""
+        values = in_parts(self._draw, n_samples, rng)
+        return self.table.build(values.astype(self.table.dtype, copy=False))
+
+    def _draw(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
+        return self.calibration.matched(self._draw_uncalibrated(n, rng))
+
+    def _draw_uncalibrated(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
+        decoded = self.run_on_codes("decode_whitened", self.prior.draw(n, rng))
+        return self.table.values(self.calibration.with_noise(decoded, rng))
+
+    def check_completes(self, what: str, *, estimator: Any) -> None:
+        """Say that rows of numbers are modelled as a whole: cells are not filled in."""
+        self.table.check_completes(what, estimator=estimator)
