@@ -166,14 +166,19 @@ def declaring(
     return found
 
 
-def inside() -> list[tuple[BaseEstimator, str]]:
-    """What is put into estimators that hold another one, and how codes are clustered there."""
+def inside(holder: type) -> list[tuple[BaseEstimator, str]]:
+    """What is put into an estimator that holds another one, and how codes are clustered there.
+
+    PCA, and the models that decode in turn: each of them is held by one of the holders.
+    """
+    holders = [cls for cls in declaring() if holds(cls)]
     models = [
         make(cls, INSIDE)
         for cls in declaring("inverse_transform", needs_y=False, out_of_fold=False)
         if trains(cls)
     ]
-    return [(PCA(1), "gmm"), *((model, "kmeans") for model in models)]
+    in_turn = models[holders.index(holder) :: len(holders)]
+    return [(PCA(1), "gmm"), *((model, "kmeans") for model in in_turn)]
 
 
 def defaults(cls: type) -> list[BaseEstimator]:
@@ -184,7 +189,7 @@ def defaults(cls: type) -> list[BaseEstimator]:
     found = [make(cls, HOLDING)]
     if "novelty" in parameter_names(cls):
         found.append(make(cls, {**HOLDING, "novelty": True}))
-    for model, method in inside():
+    for model, method in inside(cls):
         found.append(make(cls, {**HOLDING, "estimator": model, "method": method}))
     return found
 

@@ -67,12 +67,17 @@ def test_two_instances_of_what_trains_with_different_labels() -> None:
 
 
 def test_estimators_that_hold_another_hold_each_that_decodes() -> None:
-    held = [type(one).__name__ for one, _ in inside()]
-    assert len(held) > 1
+    everywhere: list[str] = []
     for cls in declaring():
         if holds(cls):
+            held = [type(one).__name__ for one, _ in inside(cls)]
             found = {label(one) for one in instances() if type(one) is cls}
             assert {f"{cls.__name__}-{name}" for name in ("default", *held)} <= found
+            everywhere += held
+    decoding = [cls.__name__ for cls in declaring("inverse_transform") if trains(cls)]
+    # PCA in all of them, each model in one
+    assert sorted(name for name in everywhere if name != "PCA") == sorted(decoding)
+    assert everywhere.count("PCA") > 1
 
 
 @pytest.mark.parametrize("name", [name for name, _ in all_estimators()])
