@@ -30,8 +30,8 @@ class DCIScores:
     completeness : float
         1 if each factor is in one code only.
     informativeness : float
-        How well the factors are predicted for rows held out: R2 of numbers, accuracy above the
-        most frequent class of classes, 1 for both at best; the mean over factors, at least 0.
+        How well the factors are predicted for rows held out: R2 of numbers, and of the indicators
+        of classes, 1 at best; the mean over factors, each at least 0.
     importances : ndarray of shape (n_components, n_factors)
         Share of each code in the prediction of each factor.
     """
@@ -67,7 +67,8 @@ def dci_score(
     factors : array-like of shape (n_samples, n_factors)
         The known factors: numbers (more than 20 values) or classes.
     max_rows : int, default=4000
-        At most so many rows, drawn at random, take part: three in four to fit the trees.
+        At most so many rows, drawn at random, take part: three in four to fit the trees, also of
+        each class.
     random_state : int, RandomState instance or None, default=0
         Pass an int for the same answer in each call.
 
@@ -96,12 +97,10 @@ def dci_score(
     Z = Z / np.where(alive(Z), Z.std(0), 1.0)
     rng = check_random_state(random_state)
     order = rng.permutation(len(Z))[:max_rows]
-    cut = (3 * len(order)) // 4
-    train, test = order[:cut], order[cut:]
     importances, figures = np.zeros((Z.shape[1], len(known))), []
     for j, factor in enumerate(known):
         seed = rng.randint(2**31 - 1)
-        importances[:, j], figure = _predict(Z, factor, train, test, seed)
+        importances[:, j], figure = _predict(Z[order], factor[order], seed)
         figures.append(max(0.0, figure))
     per_code = 1.0 - _entropy(importances)
     per_factor = 1.0 - _entropy(importances.T)
@@ -117,21 +116,33 @@ def dci_score(
     )
 
 
-def _predict(
-    Z: _Float, factor: NDArray[Any], train: NDArray[Any], test: NDArray[Any], seed: int
-) -> tuple[_Float, float]:
+def _predict(Z: _Float, factor: NDArray[Any], seed: int) -> tuple[_Float, float]:
+    held = _held_out(factor)
     if is_number(factor):
         trees = GradientBoostingRegressor(n_estimators=_STAGES, random_state=seed)
-        trees.fit(Z[train], factor[train])
-        return trees.feature_importances_, float(trees.score(Z[test], factor[test]))
-    classes, counts = np.unique(factor[train], return_counts=True)
+        trees.fit(Z[~held], factor[~held])
+        return trees.feature_importances_, float(trees.score(Z[held], factor[held]))
+    classes, counts = np.unique(factor[~held], return_counts=True)
     if len(classes) < 2:
         return np.zeros(Z.shape[1]), 0.0
     stages = max(_FEWEST_STAGES, _STAGES // len(classes))  # each stage has a tree for each class
     trees = GradientBoostingClassifier(n_estimators=stages, random_state=seed)
-    right = float(trees.fit(Z[train], factor[train]).score(Z[test], factor[test]))
-    blind = float(np.mean(factor[test] == classes[counts.argmax()]))
-    return trees.feature_importances_, (right - blind) / max(1.0 - blind, 1e-300)
+    found = trees.fit(Z[~held], factor[~held]).predict_proba(Z[held])
+    wanted = factor[held, None] == classes
+    if wanted.all(0).any():
+        return trees.feature_importances_, 0.0  # nothing to tell apart
+    blind = np.sum((wanted - counts / counts.sum()) ** 2)
+    return trees.feature_importances_, float(1.0 - np.sum((wanted - found) ** 2) / blind)
+
+
+def _held_out(factor: NDArray[Any]) -> NDArray[np.bool_]:
+    """Choose every fourth row, of a class factor every fourth of each class, the second first."""
+    if is_number(factor):
+        return np.asarray(np.arange(len(factor)) % 4 == 1)
+    held = np.zeros(len(factor), dtype=bool)
+    for level in np.unique(factor):
+        held[np.flatnonzero(factor == level)[1::4]] = True
+    return held
 
 
 def _entropy(importances: _Float) -> _Float:

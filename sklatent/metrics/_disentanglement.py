@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import mutual_info_score
+from sklearn.metrics import balanced_accuracy_score, mutual_info_score
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
@@ -21,6 +21,8 @@ _DEAD = 1e-6
 _ROUNDING = 1e-12
 # Numbers with more values than this are numbers, with fewer they are classes.
 _MOST_CLASSES = 20
+# Into so many bins the codes of a rare class are cut.
+_RARE_PIECES = 4
 _BINS = Interval(Integral, 2, None, closed="left")
 _COMMON: dict[str, Any] = {"codes": ["array-like"], "factors": ["array-like"]}
 
@@ -79,10 +81,52 @@ def alive(codes: _Float) -> NDArray[np.bool_]:
     return np.asarray((spread > least) & (spread > _ROUNDING * np.abs(codes).max(0)))
 
 
-def equal_bins(values: _Float, n_bins: int) -> _Codes:
-    """Cut numbers into bins of equal frequency; equal values share a bin."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, n_bins + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right")
+def equal_bins(values: NDArray[Any], n_bins: int) -> _Codes:
+    """Cut numbers into bins of equal frequency; equal values share a bin.
+
+    A value more frequent than a bin has one of its own, and so have all where they are few.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        The numbers.
+    n_bins : int
+        How many bins there are about.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Places of the bins, in the order of the values.
+    """
+    return np.searchsorted(_edges(values, n_bins), values, side="right")
+
+
+def _edges(values: NDArray[Any], n_bins: int) -> _Float:
+    """Give the lower ends of all bins but the first, each of which belongs to its bin."""
+    levels, counts = np.unique(values, return_counts=True)
+    if len(levels) <= n_bins:
+        return np.asarray(levels[1:], dtype=np.float64)
+    spikes = levels[counts * n_bins > len(values)].astype(np.float64)
+    rest = values[~np.isin(values, spikes)]
+    pieces = -(-n_bins * len(rest) // len(values))
+    inner = np.quantile(rest, np.linspace(0, 1, pieces + 1)[1:-1])
+    return np.unique(np.concatenate([inner, spikes, np.nextafter(spikes, np.inf)]))
+
+
+def _cut(code: _Float, classes: _Codes, n_bins: int) -> _Codes:
+    """Cut a code into bins that classes can be told apart in, however rare.
+
+    Bins of equal frequency mix what is rarer than a bin with its neighbours. To their edges come
+    the ends of each class, and the quartiles of a class that is rarer than half a bin.
+    """
+    if len(np.unique(code)) <= n_bins:
+        return equal_bins(code, n_bins)
+    edges = [_edges(code, n_bins)]
+    for mine in (code[classes == level] for level in np.unique(classes)):
+        pieces = _RARE_PIECES if 2 * n_bins * len(mine) < len(code) else 1
+        edges.append(np.quantile(mine, np.linspace(0, 1, pieces + 1)[:-1], method="lower"))
+        edges.append(np.nextafter(mine.max(keepdims=True), np.inf))
+    return np.searchsorted(np.unique(np.concatenate(edges)), code, side="right")
 
 
 def _binned(factor: NDArray[Any], n_bins: int) -> _Codes:
@@ -105,11 +149,13 @@ def mig_score(codes: Any, factors: Any, *, n_bins: int = 20) -> float:
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_components)
-        Codes of rows, for a VAE its posterior means. They are cut into bins of equal frequency.
+        Codes of rows, for a VAE its posterior means. They are cut into bins of equal frequency,
+        with further edges where classes of the factor begin and end, so that rare ones count.
     factors : array-like of shape (n_samples, n_factors)
         The known factors. Numbers with more than 20 values are cut likewise, others are classes.
     n_bins : int, default=20
-        Number of bins.
+        Number of bins. A value more frequent than a bin has one of its own, and so have all values
+        of a code that has no more than ``n_bins``.
 
     Returns
     -------
@@ -137,13 +183,15 @@ def mig_score(codes: Any, factors: Any, *, n_bins: int = 20) -> float:
     (0.99, 0.0)
     """
     Z, known = check_factors(codes, factors)
-    cut = [equal_bins(z, n_bins) for z in Z.T]
-    information = np.zeros((len(cut), len(known)))
+    information = np.zeros((Z.shape[1], len(known)))
     for j, factor in enumerate(known):
         binned = _binned(factor, n_bins)
         # the factor's own entropy: that of a variable with itself
         entropy = mutual_info_score(binned, binned)
-        information[:, j] = [mutual_info_score(z, binned) / entropy for z in cut]
+        # numbers without spikes lie in bins that are alike, and need no further edges
+        alike = is_number(factor) and np.bincount(binned).max() * n_bins < 2 * len(Z)
+        cut = (equal_bins(z, n_bins) if alike else _cut(z, binned, n_bins) for z in Z.T)
+        information[:, j] = [mutual_info_score(places, binned) / entropy for places in cut]
     return float(_gap(information).mean())
 
 
@@ -157,8 +205,9 @@ def sap_score(codes: Any, factors: Any) -> float:
         Codes of rows.
     factors : array-like of shape (n_samples, n_factors)
         The known factors. Of a number (more than 20 values) the squared correlation with a code
-        counts, of a class the accuracy of linear discriminant analysis on one code, on every
-        second row, above that of the most frequent class.
+        counts, of a class the balanced accuracy of linear discriminant analysis on one code, above
+        that of a guess: each half of the rows tells that of the other. Classes of a single row are
+        left out.
 
     Returns
     -------
@@ -190,20 +239,33 @@ def sap_score(codes: Any, factors: Any) -> float:
 def _single_score(z: _Float, factor: NDArray[Any]) -> float:
     if is_number(factor):
         return float(np.corrcoef(z, factor)[0, 1] ** 2)
-    if len(np.unique(factor[::2])) < 2:
+    several = (np.bincount(factor) > 1)[factor]
+    z, factor = z[several], factor[several]
+    if len(np.unique(factor)) < 2:
         return 0.0
-    right = np.mean(_discriminate(z[::2], factor[::2], z[1::2]) == factor[1::2])
-    blind = np.bincount(factor[1::2]).max() / len(factor[1::2])
-    return float(max(0.0, (right - blind) / max(1.0 - blind, 1e-300)))
+    odd = np.zeros(len(z), dtype=bool)
+    for level in np.unique(factor):
+        odd[np.flatnonzero(factor == level)[1::2]] = True
+    answers = np.empty_like(factor)
+    for half in (odd, ~odd):
+        answers[half] = _discriminate(z[~half], factor[~half], z[half])
+    return max(0.0, float(balanced_accuracy_score(factor, answers, adjusted=True)))
 
 
 def _discriminate(z: _Float, factor: _Codes, others: _Float) -> _Codes:
-    """Linear discriminant analysis of one code, also where classes do not vary within."""
+    """Linear discriminant analysis of one code, all classes as likely: the nearest mean."""
     classes, places, counts = np.unique(factor, return_inverse=True, return_counts=True)
     means = np.bincount(places, z) / counts
-    within = max(float(np.mean((z - means[places]) ** 2)), 1e-12 * float(z.var()))
-    scores = np.log(counts) - (others[:, None] - means) ** 2 / (2 * within)
-    return np.asarray(classes[scores.argmax(1)])
+    return np.asarray(classes[np.abs(others[:, None] - means).argmin(1)])
+
+
+def _rows_alike(factor: _Codes, place: int) -> list[_Codes]:
+    """Give for each row those with the same value; rows without any others are left out."""
+    rows = [np.flatnonzero(factor == level) for level in np.unique(factor)]
+    alike = [group for group in rows if len(group) > 1 for _ in group]
+    if not alike:
+        raise ValueError(f"Factor {place} has no value twice: it cannot be held still.")
+    return alike
 
 
 @validate_params(
@@ -227,6 +289,10 @@ def factorvae_score(
 ) -> float:
     """Accuracy of telling which factor is held still from the code that varies least.
 
+    Rows with codes far from the mean are drawn more often and count less, which leaves each
+    variance right on average: a code of something rare would not vary in a few rows otherwise, and
+    pass for the one that is held still.
+
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_components)
@@ -236,7 +302,7 @@ def factorvae_score(
     n_votes : int, default=1600
         How often a factor is held still: the first half teaches, the other half is scored.
     n_rows : int, default=64
-        Rows of each vote, all with the same value of that factor.
+        Rows of each vote, all with the same value of that factor; frequent values come often.
     n_bins : int, default=20
         Number of bins.
     random_state : int, RandomState instance or None, default=0
@@ -264,15 +330,18 @@ def factorvae_score(
     Z = Z[:, alive(Z)]
     if not Z.shape[1]:
         return 0.0
-    Z = Z / Z.std(0)
+    Z = (Z - Z.mean(0)) / Z.std(0)
     rng = check_random_state(random_state)
-    groups = [[np.flatnonzero(b == level) for level in np.unique(b)] for b in
-              (_binned(factor, n_bins) for factor in known)]  # fmt: skip
+    groups = [_rows_alike(_binned(factor, n_bins), j) for j, factor in enumerate(known)]
+    leverage = 1.0 + (Z**2).mean(1)
     votes = np.zeros((2, Z.shape[1], len(known)))
     for turn in range(n_votes):
         j = rng.randint(len(known))
         rows = groups[j][rng.randint(len(groups[j]))]
-        spread = Z[rng.choice(rows, n_rows)].var(0)
+        drawn = rng.choice(rows, n_rows, p=leverage[rows] / leverage[rows].sum())
+        weights = 1.0 / leverage[drawn]
+        mean = np.average(Z[drawn], axis=0, weights=weights)
+        spread = np.average((Z[drawn] - mean) ** 2, axis=0, weights=weights)
         votes[turn % 2, spread.argmin(), j] += 1
     answers = votes[0].argmax(1)
     return float(votes[1][np.arange(len(answers)), answers].sum() / votes[1].sum())

@@ -108,6 +108,89 @@ def test_centre_and_units_of_codes_do_not_matter(score: Any) -> None:
             np.testing.assert_allclose(found.importances[:3], expected.importances, atol=0.02)
 
 
+RARE = (RNG.uniform(size=4000) < 0.02).astype(float)
+SPEAKING = {
+    "two values": RARE,
+    "apart": RARE + 0.05 * RNG.normal(size=4000),
+    "in the middle": np.where(RARE > 0, 0.0, np.sign(FACTORS[:, 0])) + 0.05 * FACTORS[:, 1],
+    "mostly zero": RARE * RNG.uniform(1, 2, size=4000),
+}
+
+
+@pytest.mark.parametrize("code", SPEAKING.values(), ids=SPEAKING)
+def test_a_code_of_something_rare_counts_in_full(code: Any) -> None:
+    both = np.column_stack([USELESS[:, 0], code])
+    # the mutual information with noise, by chance, is what is missing
+    assert mig_score(both, RARE) == pytest.approx(1.0, abs=0.05)
+    scores = dci_score(both, RARE)
+    assert scores.completeness > 0.95
+    assert scores.informativeness == pytest.approx(1.0, abs=0.02)
+    if code is SPEAKING["in the middle"]:
+        return  # no threshold cuts it off, and it varies without
+    assert sap_score(both, RARE) == pytest.approx(1.0, abs=0.1)
+    factors = np.column_stack([RARE, FACTORS[:, 2]])
+    codes = np.column_stack([code, FACTORS[:, 2]])
+    assert factorvae_score(codes, factors, n_votes=400) > 0.97
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int8, bool])
+def test_rare_levels_in_any_type(dtype: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    codes = np.column_stack([RARE, LEVELS[:, 1] > 1]).astype(dtype)
+    words = np.where(RARE > 0, "rare", "usual")
+    for factor in (words, pandas.DataFrame({"f": pandas.Categorical(words)}), RARE.astype(dtype)):
+        assert mig_score(codes, factor) == pytest.approx(1.0, abs=0.01)
+        assert sap_score(codes, factor) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_code_that_knows_half_of_something_rare() -> None:
+    # normal codes two deviations apart: 0.363 of the entropy of a class of 2 %, by integration,
+    # and 84 % of either class by the best threshold
+    code = RNG.normal(size=4000) + 2 * RARE
+    assert mig_score(code[:, None], RARE) == pytest.approx(0.363, abs=0.06)
+    assert sap_score(code[:, None], RARE) == pytest.approx(0.683, abs=0.08)
+    assert mig_score(USELESS, RARE) < 0.03
+    assert sap_score(USELESS, RARE) < 0.1
+    assert dci_score(USELESS, RARE).informativeness == 0.0
+
+
+def test_rare_codes_do_not_pass_for_factors_held_still() -> None:
+    # in few rows the first code does not vary either
+    codes = np.column_stack([RARE, LEVELS[:, 1:], FACTORS[:, :1]])
+    assert factorvae_score(codes, codes, n_votes=400) > 0.97
+    assert factorvae_score(codes[:, ::-1], codes, n_votes=400) > 0.97
+
+
+def test_values_of_a_single_row() -> None:
+    factor = LEVELS[:, 0].copy()
+    factor[[7, 9]] = [5, 6]
+    codes = np.column_stack([factor, USELESS[:, 0]])
+    assert mig_score(codes, factor) == pytest.approx(1.0, abs=0.02)
+    assert sap_score(codes, factor) > 0.95
+    assert dci_score(codes, factor).informativeness > 0.95
+    both = np.column_stack([factor, FACTORS[:, 0]])
+    assert factorvae_score(both, both, n_votes=400) > 0.97
+    with pytest.raises(ValueError, match="Factor 0 has no value twice"):
+        factorvae_score(USELESS[:15], np.arange(15))
+    once = np.array([1] + [0] * 39)
+    assert sap_score(USELESS[:40], once) == dci_score(USELESS[:40], once).informativeness == 0.0
+
+
+def test_levels_in_the_order_of_the_rows() -> None:
+    # every other row holds the same class: halves by position would hold one class each
+    factor = np.arange(400) % 2
+    assert sap_score(factor[:, None] * 3.0, factor) == 1.0
+    assert dci_score(factor[:, None], factor).informativeness > 0.999
+
+
+def test_a_number_that_is_mostly_zero() -> None:
+    amount = np.where(FACTORS[:, 0] > 0.9, FACTORS[:, 1] + 5, 0.0)
+    codes = np.column_stack([USELESS[:, 0], 1e3 * amount])
+    assert mig_score(codes, amount) == pytest.approx(1.0, abs=0.05)
+    assert sap_score(codes, amount) > 0.95
+    assert dci_score(codes, amount).informativeness > 0.95
+
+
 @pytest.mark.parametrize("score", [mig_score, sap_score, factorvae_score, dci_score])
 def test_what_is_refused(score: Any) -> None:
     with pytest.raises(ValueError, match="factors contains NaN: factor 0 has missing cells"):
