@@ -13,7 +13,7 @@ OLDEST := .venv-oldest
 NO_WARNINGS := -W error::DeprecationWarning -W error::FutureWarning
 RUN := OMP_NUM_THREADS=1 $(PY)
 
-BENCHMARKS := reconstruction_vs_pca capacity sampling likelihood mixed imputation anomaly explanation clustering disentanglement training_overhead answers geometry scaling
+BENCHMARKS := reconstruction_vs_pca capacity sampling likelihood mixed imputation anomaly explanation clustering disentanglement training_overhead answers geometry scaling ordinary_tables
 PRESENT := $(filter $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)),$(BENCHMARKS))
 
 .DEFAULT_GOAL := help

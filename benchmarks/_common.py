@@ -155,7 +155,7 @@ class Ledger:
 
     def add(self, cell: Cell, values: Row) -> None:
         """Write the row of a cell."""
-        row = {**cell, **values, "code": code_version()}
+        row = {"code": code_version(), **cell, **values}
         with self.path.open("a", newline="") as file:
             written = {key: _unparse(value) for key, value in row.items()}
             csv.DictWriter(file, self.fields, lineterminator="\n").writerow(written)
