@@ -1,0 +1,99 @@
+"""Free text as a few numbers, which a model reads and never writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.preprocessing import normalize
+
+from sklatent.tabular._cells import Cells
+
+# Numbers of a text. The first component of the decomposition is what all texts share.
+N_NUMBERS = 8
+_N_HASHED = 1024
+_GRAM = (3, 3)
+
+
+def fit_text(cells: Cells) -> dict[str, Any]:
+    """Learn in which directions the texts of a column differ.
+
+    Parameters
+    ----------
+    cells : Cells
+        The training cells: labels.
+
+    Returns
+    -------
+    fitted : dict
+        "kind", "rarity" (inverse document frequencies) and "components", for :func:`embed`. No
+        text and no part of one is kept.
+
+    Notes
+    -----
+    Latent semantic analysis [1]_ of hashed groups of three letters within words.
+
+    References
+    ----------
+    .. [1] S. Deerwester et al. Indexing by latent semantic analysis. Journal of the American
+       Society for Information Science, 1990.
+    """
+    counts = _counts(cells)
+    if cells.missing is not None:
+        counts = counts[~cells.missing]
+    n_texts, n_holding = counts.shape[0], np.bincount(counts.indices, minlength=_N_HASHED)
+    rarity = (np.log((1 + n_texts) / (1 + n_holding)) + 1).astype(np.float32)
+    svd = TruncatedSVD(N_NUMBERS + 1, random_state=0).fit(_weighed(counts, rarity))
+    components = np.ascontiguousarray(svd.components_[1:], dtype=np.float32)
+    return {"kind": "text", "levels": [], "rarity": rarity, "components": components}
+
+
+def embed(column: dict[str, Any], cells: Cells) -> np.ndarray:
+    """Turn texts into numbers.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Labels; none where all cells are missing.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_samples, n_numbers), dtype=float64
+        Equal texts have equal numbers, NaN where missing.
+    """
+    if cells.family != "label" or not len(cells.levels):
+        return np.full((len(cells.values), len(column["components"])), np.nan)
+    weighed = _weighed(_counts_of(list(map(str, cells.levels))), column["rarity"])
+    product = weighed @ column["components"].astype(np.float64).T
+    numbers: np.ndarray = np.asarray(product)[cells.values]
+    if cells.missing is not None:
+        numbers[cells.missing] = np.nan
+    return numbers
+
+
+def _counts(cells: Cells) -> Any:
+    """Count the groups of letters of each row."""
+    return _counts_of(list(map(str, cells.levels)))[cells.values]
+
+
+def _counts_of(texts: list[str]) -> Any:
+    hashing = HashingVectorizer(
+        analyzer="char_wb",
+        ngram_range=_GRAM,
+        n_features=_N_HASHED,
+        alternate_sign=False,
+        norm=None,
+    )
+    return hashing.transform(texts)
+
+
+def _weighed(counts: Any, rarity: np.ndarray) -> Any:
+    """Weigh groups of letters by how rare they are; each text has length one."""
+    weighed = counts.copy()
+    weighed.data = (1 + np.log(weighed.data)) * rarity[weighed.indices]
+    normalize(weighed, copy=False)
+    return weighed
