@@ -318,8 +318,9 @@ class CompletionMixin:
         Returns
         -------
         X : array or DataFrame of shape (n_samples, n_features)
-            The same rows, complete: means of numbers, the most frequent level of categories.
-            Cells that were there stay as they are; a column that was empty in ``fit`` stays so.
+            A copy of the rows in their container and dtypes, complete: means of numbers, the most
+            frequent level of categories. Cells that were there are not touched; a column that was
+            empty in ``fit`` stays so.
         """
         body = self.body
         if not isinstance(n_draws, Integral) or n_draws < 1:
@@ -348,7 +349,8 @@ class CompletionMixin:
         Returns
         -------
         list of array or DataFrame
-            Completed tables, whose differences show how uncertain the cells are.
+            Completed copies of the rows, in their container and dtypes. The differences between
+            them show how uncertain the cells are.
         """
         body = self.body
         check_n_samples(n_samples)

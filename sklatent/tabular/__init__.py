@@ -4,8 +4,9 @@ from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block, as_blocks, plain_blocks
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
+from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
-from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
+from sklatent.tabular._known import Limit, limits_of, obeying
 from sklatent.tabular._like import rows_like
 from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._rows import MixedRows, Rows, check_rows

@@ -206,7 +206,7 @@ class AffineTable:
         """Refuse conditions."""
         _refuse("conditions")
 
-    def filled(self, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
         """Refuse to fill cells."""
         _refuse("imputation")
 

@@ -138,6 +138,9 @@ def _read_series(series: Any, name: Any) -> Cells:
         return Cells("empty", np.zeros(len(series)), np.ones(len(series), dtype=bool), store=store)
     if store["dtype"].startswith("Sparse["):
         return _from_numbers(np.asarray(native), None, store, name)
+    if "digits" in store or store["dtype"] in ("Int128", "UInt128"):
+        series = _of_floats(series)
+        dtype = series.dtype
     # narwhals before 2.28 does not know half precision
     numeric = dtype.is_numeric() or store["kind"] == "float16"
     if not (numeric or isinstance(dtype, nw.Boolean | nw.String)):
@@ -156,6 +159,18 @@ def _read_series(series: Any, name: Any) -> Cells:
     return _from_numbers(series.to_numpy(), missing, store, name)
 
 
+def _of_floats(series: Any) -> Any:
+    """Turn numbers that numpy lacks into those that it has."""
+    native = series.to_native()
+    if not series.implementation.is_polars():
+        native = native.cast("float64")
+    elif native.dtype.is_decimal() or native.cast(float).abs().max() >= _LARGEST_INT:
+        native = native.cast(float)
+    else:
+        native = native.cast(int)
+    return nw.from_native(native, series_only=True)
+
+
 def describe(series: Any) -> dict[str, Any]:
     """Say how a library keeps a column, in strings alone.
 
@@ -167,7 +182,8 @@ def describe(series: Any) -> dict[str, Any]:
     Returns
     -------
     store : dict
-        "dtype"; "kind", the numpy dtype of numbers; "zone", the time zone of times.
+        "dtype"; "kind", the numpy dtype of numbers; "digits", how many a decimal has, and how many
+        of them after the point; "zone", the time zone of times.
     """
     native = series.to_native()
     dtype: Any = native.dtype if hasattr(native, "dtype") else native.type
@@ -176,7 +192,9 @@ def describe(series: Any) -> dict[str, Any]:
         name = name.partition("(")[0]
     elif name == "string" and getattr(dtype, "storage", "") == "python":
         name = "string[python]"  # pandas spells both storages alike
-    store = {"dtype": name, "kind": kind}
+    store: dict[str, Any] = {"dtype": name, "kind": kind}
+    if hasattr(dtype, "scale"):  # of polars and pyarrow
+        store["digits"] = [dtype.precision, dtype.scale]
     if isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None:
         store["zone"] = series.dtype.time_zone
     return store
@@ -246,6 +264,9 @@ def _from_objects(cells: list[Any], store: dict[str, Any], name: Any) -> Cells:
     dtype: type[Any] = bool if family == "boolean" else np.float64
     if family == "integer":
         dtype = np.int64 if max(abs(int(cell)) for cell in present) <= _LARGEST_INT else np.float64
+    kinds = set(map(type, present))
+    if kinds == {Decimal} or (family == "integer" and dtype is np.float64):
+        store = {**store, "cells": "Decimal" if Decimal in kinds else "int"}
     values = np.zeros(len(cells), dtype=dtype)
     values[~absent] = present
     return _from_numbers(values, missing, store, name)

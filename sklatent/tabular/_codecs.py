@@ -54,9 +54,8 @@ def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int)
         "has_missing": cells.missing is not None,
     }
     present = cells.present()
-    # declared levels may be drawn although no cell has them, unless none are declared
-    if not len(present) and not (cells.store.get("declared") and len(cells.levels)):
-        return {**column, "kind": "constant", "levels": []}
+    if not len(present):  # nothing is known of its cells, which stay missing
+        return {**column, "kind": "constant", "levels": [], "declared": list(cells.levels)}
     if cells.family == "label":
         return {**column, **_fit_labels(cells, present)}
     distinct, counts = np.unique(present, return_counts=True)
@@ -234,7 +233,8 @@ def decode_levels(column: Column, codes: np.ndarray) -> Cells:
     missing = np.isnan(codes) if len(levels) else np.ones(len(codes), dtype=bool)
     whole = np.rint(np.where(missing, 0, codes)).clip(0, max(0, len(levels) - 1)).astype(np.int64)
     values = levels[whole] if isinstance(levels, np.ndarray) else whole
-    return _cells(column, values, missing, levels if isinstance(levels, list) else [])
+    listed = levels if isinstance(levels, list) else []
+    return _cells(column, values, missing, column.get("declared", listed))
 
 
 def _cells(column: Column, values: np.ndarray, missing: np.ndarray, levels: list[Any]) -> Cells:

@@ -1,4 +1,4 @@
-"""What is known about rows: conditions on columns, and cells that must stay as they are."""
+"""What is asked of rows: conditions on columns."""
 
 from __future__ import annotations
 
@@ -369,69 +369,3 @@ def _extent(column: Column) -> str:
     if column["kind"] == "number":
         return f"training rows go from {values[0]} to {values[-1]}"
     return f"training rows hold {', '.join(map(str, values[:10]))}{', ...' * (len(values) > 10)}"
-
-
-def fill_missing(
-    fitted: Sequence[Column],
-    columns: Iterable[Cells],
-    names: Sequence[Any],
-    completions: Sequence[np.ndarray],
-) -> list[Cells]:
-    """Fill missing cells with the average of several completions; the others stay as they are.
-
-    Parameters
-    ----------
-    fitted : sequence of dict
-        The columns of the table.
-    columns : iterable of Cells
-        The rows.
-    names : sequence
-        Column names, for messages.
-    completions : sequence of ndarray of shape (n_samples, n_columns)
-        Encoded rows without missing cells.
-
-    Returns
-    -------
-    columns : list of Cells
-        Means of numbers, rounded as the column is; the most frequent level of categories.
-    """
-    filled = []
-    for j, (column, cells, name) in enumerate(zip(fitted, columns, names, strict=True)):
-        codes = np.stack([matrix[:, j] for matrix in completions])
-        cells = align(column, cells, name)
-        if column["kind"] == "number":
-            drawn = _mean_number(column, codes)
-        else:
-            counts = [(codes == level).sum(0) for level in range(len(column["levels"]))]
-            most = np.argmax(counts, 0) if counts else codes[0]
-            if column["family"] == "label":
-                known = encode_levels(column, cells, name, "missing")
-                filled.append(decode_levels(column, np.where(np.isnan(known), most, known)))
-                continue
-            drawn = decode_levels(column, most)
-        filled.append(_keeping(drawn, cells))
-    return filled
-
-
-def _mean_number(column: Column, scores: np.ndarray) -> Cells:
-    """Mean of numbers over draws, rounded as the column is."""
-    draws = [decode_number(column, draw) for draw in scores]
-    if len(draws) == 1:
-        return draws[0]
-    mean = np.mean([draw.values.astype(np.float64) for draw in draws], axis=0)
-    kind = draws[0].values.dtype
-    if kind == np.int64:
-        step = column["step"] or 1
-        mean = np.rint(mean / step) * step
-    elif column["decimals"] >= 0:
-        mean = np.round(mean, column["decimals"])
-    return replace(draws[0], values=mean.astype(kind))
-
-
-def _keeping(drawn: Cells, cells: Cells) -> Cells:
-    """Put known values, as they are, in the place of drawn ones."""
-    if cells.family == "empty":
-        return drawn
-    if cells.missing is None:
-        return replace(drawn, values=cells.values, missing=None)
-    return replace(drawn, values=np.where(cells.missing, drawn.values, cells.values))

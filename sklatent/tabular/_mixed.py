@@ -23,6 +23,8 @@ from sklatent.tabular._codecs import (
 
 _TIMES = ("date", "datetime")
 _PLAIN = ("number", "boolean")
+_LARGEST_INT = np.iinfo(np.int64).max
+_NANOSECONDS = {"D": 86_400 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _WORDS_FOR = {"label": "words", "number": "numbers", "boolean": "booleans", "duration": "durations"}
 
 
@@ -179,7 +181,7 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
             values = np.array(cells.levels)[values]
         return Cells("number", values, cells.missing)
     if (family in _TIMES and cells.family in _TIMES) or family == cells.family == "duration":
-        return _in_unit(cells, column["unit"])
+        return in_unit(cells, column["unit"])
     if family == "label" and (
         cells.family == "label" or (numbers and not isinstance(column["levels"][0], str))
     ):
@@ -188,12 +190,31 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
     raise ValueError(f"Column {name!r} holds {now}, but held {was} in fit.")
 
 
-def _in_unit(cells: Cells, unit: str) -> Cells:
+def in_unit(cells: Cells, unit: str) -> Cells:
+    """Give times in another unit.
+
+    Parameters
+    ----------
+    cells : Cells
+        Dates, times or durations.
+    unit : str
+        NumPy's name of the unit.
+
+    Returns
+    -------
+    cells : Cells
+        Whole units, those at or before each time. Times beyond all that the unit can count, which
+        NumPy would wrap around, are the last of these.
+    """
     if cells.unit == unit:
         return cells
-    letter = "m8" if cells.family == "duration" else "M8"
-    times = cells.values.astype(f"{letter}[{cells.unit}]").astype(f"{letter}[{unit}]")
-    return Cells(cells.family, times.astype(np.int64), cells.missing, unit=unit)
+    now, then = _NANOSECONDS[cells.unit], _NANOSECONDS[unit]
+    if now < then:
+        values = cells.values // (then // now)
+    else:
+        most = _LARGEST_INT // (now // then)
+        values = cells.values.clip(-most, most) * (now // then)
+    return Cells(cells.family, values, cells.missing, unit=unit)
 
 
 def blocks(fitted: list[Column]) -> tuple[tuple[Block, ...], tuple[np.ndarray | None, ...]]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -57,7 +61,41 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
     Returns
     -------
     frame : data frame
-        With the names and dtypes of ``fit``; decimals come back as float64.
+        With the names and dtypes of ``fit``; what files of earlier releases keep of decimals
+        comes back as float64.
+
+    Raises
+    ------
+    ValueError
+        If a cell is missing where the dtype has no missing cells.
+    """
+    library = import_module(backend)
+    made = [build_column(backend, *column) for column in zip(columns, names, strict=True)]
+    if backend == "pandas":
+        frame = library.DataFrame(dict(enumerate(made)))
+        frame.columns = library.Index(names)
+        return frame
+    if backend == "polars":
+        return library.DataFrame(made)
+    return library.table(made, names=list(names))
+
+
+def build_column(backend: str, cells: Cells, name: Any) -> Any:
+    """Make a column of decoded cells.
+
+    Parameters
+    ----------
+    backend : {"pandas", "polars", "pyarrow"}
+        The library.
+    cells : Cells
+        Cells with the ``store`` that was read.
+    name : object
+        Name of the column.
+
+    Returns
+    -------
+    column : array of pandas or numpy, polars.Series or pyarrow.Array
+        What a frame of the library takes.
 
     Raises
     ------
@@ -66,20 +104,10 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
     """
     library = import_module(backend)
     if backend == "pandas":
-        made = [
-            _pandas_column(library, cells, name) for cells, name in zip(columns, names, strict=True)
-        ]
-        frame = library.DataFrame(dict(enumerate(made)))
-        frame.columns = library.Index(names)
-        return frame
+        return _pandas_column(library, cells, name)
     if backend == "polars":
-        return library.DataFrame(
-            [
-                _polars_column(library, cells).alias(name)
-                for cells, name in zip(columns, names, strict=True)
-            ]
-        )
-    return library.table([arrow_column(library, cells) for cells in columns], names=list(names))
+        return _polars_column(library, cells).alias(name)
+    return arrow_column(library, cells)
 
 
 def build_array(columns: Sequence[Cells], dtype: np.dtype[Any]) -> np.ndarray:
@@ -123,14 +151,30 @@ def as_objects(cells: Cells) -> np.ndarray:
         levels[:] = cells.levels
         out[:] = levels[cells.values]
     elif cells.family == "boolean":
-        out[:] = cells.values.astype(bool)
+        out[:] = cells.values >= 0.5
     elif cells.family == "date":
         out[:] = cells.values.astype("datetime64[D]").astype(object)
+    elif cells.family in TIMES:
+        out[:] = _moments(cells)
+    elif cells.store.get("cells") == "Decimal":
+        out[:] = [Decimal(repr(value)) for value in cells.values.tolist()]
+    elif cells.store.get("cells") == "int":
+        out[:] = [int(value) for value in cells.values.tolist()]
     elif cells.family not in ("label", "empty"):
         out[:] = cells.values
     if cells.missing is not None:
         out[cells.missing] = float("nan") if cells.store.get("missing") == "nan" else None
     return out
+
+
+def _moments(cells: Cells) -> list[Any]:
+    """Give times as Python has them, with their time zone, and durations."""
+    times = _times(replace(cells, missing=None))
+    moments = times.astype(f"{times.dtype.str[1:3]}[us]").tolist()
+    if "zone" in cells.store:
+        zone = ZoneInfo(cells.store["zone"])
+        return [time.replace(tzinfo=UTC).astimezone(zone) for time in moments]
+    return list(moments)
 
 
 def as_floats(cells: Cells) -> np.ndarray:
@@ -155,8 +199,11 @@ def as_floats(cells: Cells) -> np.ndarray:
 def _numbers(cells: Cells) -> np.ndarray:
     """Give numbers in the dtype that the column had, anything where missing."""
     kind = cells.store["kind"]
-    if cells.values.dtype.kind == "i" and kind not in ("bool", "object"):
-        return cells.values.astype(kind)
+    if cells.values.dtype.kind == "i" and kind != "bool":
+        if np.dtype(kind).kind in "fO":
+            return cells.values if kind == "object" else cells.values.astype(kind)
+        least, most = np.iinfo(kind).min, min(np.iinfo(kind).max, np.iinfo(np.int64).max)
+        return cells.values.clip(least, most).astype(kind)
     return to_kind(cells.values, kind)
 
 
@@ -190,6 +237,12 @@ def _pandas_column(pandas: Any, cells: Cells, name: Any) -> Any:
         return pandas.DatetimeIndex(times).tz_localize("UTC").tz_convert(cells.store["zone"])
     if dtype.startswith("float"):
         return as_floats(cells).astype(dtype)
+    if dtype.startswith("Sparse["):  # which pandas reads with few values between cells alone
+        kind, _, rest = dtype[len("Sparse[") : -1].partition(", ")
+        between = rest == "True" if kind == "bool" else np.dtype(kind).type(rest)
+        return pandas.arrays.SparseArray(
+            as_floats(cells).astype(kind), dtype=pandas.SparseDtype(kind, between)
+        )
     column = pandas.array(_numbers(cells), dtype=dtype)
     if cells.missing is not None:
         if dtype == cells.store["kind"]:
@@ -226,7 +279,10 @@ def _polars_column(polars: Any, cells: Cells) -> Any:
         whole = whole.cast(polars.Int32) if name == "Date" else whole
         series = whole.cast(_polars_dtype(polars, cells))
     else:
-        series = polars.Series(_numbers(cells))
+        numbers, wide = _numbers(cells), name in ("Int128", "UInt128")
+        series = polars.Series(np.rint(numbers) if wide and numbers.dtype.kind == "f" else numbers)
+        if wide or "digits" in cells.store:
+            series = series.cast(_polars_dtype(polars, cells))
     if cells.missing is None:
         return series
     seen = polars.Series(~cells.missing)
@@ -239,6 +295,8 @@ def _polars_dtype(polars: Any, cells: Cells) -> Any:
         return polars.Enum(list(cells.levels))
     if name == "Datetime":
         return polars.Datetime(cells.unit, cells.store.get("zone"))
+    if name == "Decimal":
+        return polars.Decimal(*cells.store["digits"])
     return polars.Duration(cells.unit) if name == "Duration" else getattr(polars, name)
 
 
@@ -274,7 +332,11 @@ def arrow_column(pyarrow: Any, cells: Cells) -> Any:
             ordered=store["ordered"],
         )
     if cells.family not in TIMES:
-        return pyarrow.array(_numbers(cells), mask=cells.missing)
+        numbers = pyarrow.array(_numbers(cells), mask=cells.missing)
+        if "digits" not in store:
+            return numbers
+        decimal = getattr(pyarrow, store["dtype"].partition("(")[0])
+        return numbers.cast(decimal(*store["digits"]))
     whole = pyarrow.array(cells.values, mask=cells.missing)
     if cells.family == "duration":
         return whole.cast(pyarrow.duration(cells.unit))

@@ -11,8 +11,9 @@ import numpy as np
 
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column
+from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
-from sklatent.tabular._known import Limit, fill_missing, limits_of, obeying
+from sklatent.tabular._known import Limit, limits_of, obeying
 from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
 from sklatent.tabular._native import build_array, build_columns
 from sklatent.tabular._rows import MixedRows, Reconstruction, check_rows
@@ -164,10 +165,11 @@ class QuantileTable:
         """Decode rows drawn within limits, to values that obey to the last digit."""
         return self._contained(obeying(self.columns, self.names, conditions, matrix), self.dtype)
 
-    def filled(self, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
-        """Fill missing cells with the average of several completions."""
-        cells = fill_missing(self.columns, _columns_of(rows), self.names, completions)
-        return self._contained(cells, rows.dtype)
+    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+        """Copy rows, and fill their missing cells with the average of several completions."""
+        backend = None if self.schema is None else self.schema.backend
+        drawn = average(self.columns, completions)
+        return fill_missing(X, _columns_of(rows), drawn, backend=backend)
 
     # -- comparing rows ------------------------------------------------------------------------
 

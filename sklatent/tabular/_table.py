@@ -172,8 +172,23 @@ class Table(Protocol):
         An array comes in the precision of the rows of ``fit``.
         """
 
-    def filled(self, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
-        """Fill missing cells of rows with the average of several completions of their matrix."""
+    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+        """Copy rows, and fill missing cells with the average of completions of their matrix.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            The rows as they were given.
+        rows : Rows or MixedRows
+            What :meth:`read` made of them.
+        completions : sequence of ndarray of shape (n_samples, n_encoded)
+            Encoded rows without missing cells.
+
+        Returns
+        -------
+        filled : array or data frame
+            In the container of ``X``, whose other cells are copied as they are.
+        """
 
     # -- comparing rows ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -410,6 +411,35 @@ def test_arrays_with_nan_come_back_complete(dtype: str) -> None:
     assert all(table.dtype == X.dtype for table in model.sample_imputations(X, 2))
     assert model.sample(5, conditions={0: (0.0, 1.0)}).dtype == X.dtype
     assert model.sample(5).dtype == X.dtype
+
+
+@pytest.mark.parametrize("kind", ["UInt64", "object", "polars"])
+def test_integers_of_64_bits_and_decimals_are_copied(kind: str) -> None:
+    ids = [2**64 - 1 - 3 * i for i in range(60)]
+    prices = [Decimal(f"{i}.10") for i in range(60)]
+    frame = pd.DataFrame({"id": pd.Series(ids, dtype=object), "price": prices})
+    frame["word"] = list("abc") * 20
+    frame.loc[::7, ["id", "price", "word"]] = None
+    if kind == "UInt64":
+        frame["id"] = frame["id"].astype("UInt64")
+    X: Any = frame
+    if kind == "polars":
+        kinds = {"id": pl.UInt64, "price": pl.Decimal(6, 2), "word": pl.String}
+        gone = frame.astype(object).where(frame.notna(), None)
+        X = pl.DataFrame(
+            {name: pl.Series(gone[name].to_list(), dtype=kinds[name]) for name in kinds}
+        )
+    model = fitted(X, n_components=1, max_steps=5)
+    for table in (model.impute(X), *model.sample_imputations(X, 2, random_state=0)):
+        assert type(table) is type(X)
+        for name, cells in {"id": ids, "price": prices}.items():
+            assert table[name].dtype == X[name].dtype
+            found = list(table[name])
+            assert all(isinstance(cell, int | np.integer | Decimal) for cell in found)
+            assert [c for i, c in enumerate(found) if i % 7] == [
+                c for i, c in enumerate(cells) if i % 7
+            ]
+    assert model.sample(3)["price"].dtype == X["price"].dtype
 
 
 def test_a_column_that_was_empty_stays_so() -> None:

@@ -268,7 +268,7 @@ def test_only_mixed_tables_are_completed() -> None:
     for ask in (
         lambda: affine.limits({"a": 1.0}),
         lambda: affine.obeying({"a": 1.0}, affine.encode(rows)),
-        lambda: affine.filled(rows, [affine.encode(rows)]),
+        lambda: affine.filled(NUMBERS, rows, [affine.encode(rows)]),
     ):
         with pytest.raises(ValueError, match="mode 'affine', which has no"):
             ask()
@@ -279,7 +279,7 @@ def test_mixed_tables_are_filled_and_obey() -> None:
     table = encoder.table
     Z = encoder.transform(X)
     complete = np.where(np.isnan(Z), 0.0, Z)
-    filled = table.filled(encoder.read(X), [complete])
+    filled = table.filled(X, encoder.read(X), [complete])
     assert not filled["n"].isna().any()
     known = X["n"].notna()
     assert np.array_equal(filled["n"][known], X["n"][known])

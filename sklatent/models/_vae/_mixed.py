@@ -14,7 +14,6 @@ from sklatent.base import AnyRows, MixedTables, in_parts
 from sklatent.models._vae._body import ROTATED_KL, VariationalBody
 from sklatent.models._vae._tabular_vae import TabularVAE, tabular_recipe
 from sklatent.parts import MAX_NUMBERS, N_PARTICLES, SHARED_PARTICLES, Completer
-from sklatent.tabular import with_index_of
 
 if TYPE_CHECKING:
     from sklatent.models._vae._estimator import VAETransformer  # noqa: F401 (named in a string)
@@ -99,14 +98,14 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
     def impute(self, X: Any, rows: AnyRows, n_draws: int, random_state: Any) -> Any:
         """Fill missing cells with the average of completions by the same random numbers."""
         completions = self._completions(rows, n_draws, random_state, same_noise=True)
-        return with_index_of(self.table.filled(rows, completions), X)
+        return self.table.filled(X, rows, completions)
 
     def sample_imputations(
         self, X: Any, rows: AnyRows, n_samples: int, random_state: Any
     ) -> list[Any]:
         """Complete rows several times."""
         completions = self._completions(rows, n_samples, random_state, same_noise=False)
-        return [with_index_of(self.table.filled(rows, [one]), X) for one in completions]
+        return [self.table.filled(X, rows, [one]) for one in completions]
 
     def _completions(
         self, rows: AnyRows, n_draws: int, random_state: Any, *, same_noise: bool
