@@ -1,5 +1,6 @@
 """Fitted transformers with a way back, seen through their public verbs."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,46 @@ def component_names(model: Any, n_components: int) -> list[str]:
     """Name the components of a model as its ``get_feature_names_out`` does, else z0, z1 ..."""
     names = _names_out(model)
     return names if len(names) == n_components else [f"z{j}" for j in range(n_components)]
+
+
+def short_name(name: str) -> str:
+    """Shorten the name of a component for an axis: ``vaetransformer0`` is ``vae0``."""
+    return re.sub(r"(?<=[a-z])transformer(?=\d+$)", "", name)
+
+
+def find_component(model: Any, component: int | str, n_components: int) -> int:
+    """Find a component by its position, its name or its short name.
+
+    Parameters
+    ----------
+    model : transformer
+        Checked by :func:`check_latent_model`.
+    component : int or str
+        Which one.
+    n_components : int
+        How many there are.
+
+    Returns
+    -------
+    int
+        The position, from 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no such component.
+    """
+    names = component_names(model, n_components)
+    if isinstance(component, str):
+        for known in (names, [short_name(name) for name in names]):
+            if component in known:
+                return known.index(component)
+        raise ValueError(f"There is no component {component!r}; there are {names}.")
+    if not -n_components <= component < n_components:
+        raise ValueError(
+            f"component == {component}, but {type(model).__name__} has {n_components} components."
+        )
+    return int(component) % n_components
 
 
 def _names_out(model: Any) -> list[str]:

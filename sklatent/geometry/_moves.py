@@ -14,9 +14,9 @@ from sklatent._utils.latent import (
     Codes,
     as_rows,
     check_latent_model,
-    component_names,
     decode,
     encode,
+    find_component,
 )
 from sklatent.geometry._directions import AttributeDirection
 from sklatent.metrics._reconstruction import column_shifts
@@ -96,7 +96,7 @@ def traverse(
     code = encode(model, row)
     if len(code) != 1:
         raise ValueError(f"traverse starts from one row, got {len(code)}.")
-    place = _component(model, component, code.shape[1])
+    place = find_component(model, component, code.shape[1])
     if isinstance(values, IntegralNumber):
         if X is None:
             raise ValueError(
@@ -111,19 +111,6 @@ def traverse(
     codes = np.repeat(code, len(values), axis=0)
     codes[:, place] = values
     return rows_like(decode(model, codes), row)
-
-
-def _component(model: Any, component: int | str, n_components: int) -> int:
-    names = component_names(model, n_components)
-    if isinstance(component, str):
-        if component not in names:
-            raise ValueError(f"There is no component {component!r}; there are {names}.")
-        return names.index(component)
-    if not -n_components <= component < n_components:
-        raise ValueError(
-            f"component == {component}, but {type(model).__name__} has {n_components} components."
-        )
-    return int(component) % n_components
 
 
 @validate_params(

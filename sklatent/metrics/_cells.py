@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -33,11 +33,14 @@ class Cells:
         texts, with None for missing cells.
     single : bool
         Whether the numbers have the precision of float32 only.
+    levels : tuple of str
+        The texts in the order of a column whose type has one; else empty.
     """
 
     kind: str
     values: NDArray[Any]
     single: bool = False
+    levels: tuple[str, ...] = ()
 
 
 def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
@@ -120,13 +123,23 @@ def _from_series(series: nw.Series[Any], place: str) -> Cells:
         return _numbers("duration", series.dt.total_microseconds().cast(nw.Float64))
     if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         known = ~series.is_null().to_numpy()
-        return _from_objects(series.to_list(), known, place, words=dtype != nw.Object)
+        cells = _from_objects(series.to_list(), known, place, words=dtype != nw.Object)
+        return replace(cells, levels=_order(series)) if nw.is_ordered_categorical(series) else cells
     native = series.to_native()
     spelled = getattr(native, "dtype", None) or native.type
     raise TypeError(
         f"The cells of {place} have the type {spelled}, which cannot be compared: convert them to "
         "numbers, strings, booleans or dates, or leave the column out."
     )
+
+
+def _order(series: nw.Series[Any]) -> tuple[str, ...]:
+    """Name the categories of an ordered column in their order."""
+    native: Any = series.to_native()
+    if series.implementation.is_pyarrow():
+        chunks = native.unify_dictionaries().chunks[:1]
+        return tuple(as_text(level) for chunk in chunks for level in chunk.dictionary.to_pylist())
+    return tuple(as_text(level) for level in native.dtype.categories)
 
 
 def _numbers(kind: str, series: nw.Series[Any], *, single: bool = False) -> Cells:

@@ -44,8 +44,9 @@ class Column:
     kind : str
         "number", "bool", "date", "duration" or "category".
     levels : tuple of str
-        The categories of real rows in the order of their codes; empty for numbers, dates and
-        durations. The code after the last one stands for all categories that no real row has.
+        The categories of real rows in the order of their codes, which is that of an ordered type;
+        empty for numbers, dates and durations. The code after the last one stands for all
+        categories that no real row has.
     """
 
     name: Any
@@ -165,6 +166,9 @@ def _encode(name: Any, cells: dict[str, Cells], n_real: int) -> tuple[Column, li
     texts = [_texts(one) for one in cells.values()]
     levels = sorted({text for column in texts[:n_real] for text in column if text is not None})
     levels.sort(key=_by_size)
+    if pattern.levels:
+        order = {level: place for place, level in enumerate(pattern.levels)}
+        levels.sort(key=lambda level: order.get(level, len(order)))
     codes: dict[str | None, float] = {level: float(code) for code, level in enumerate(levels)}
     codes[None] = np.nan
     unseen = float(len(levels))

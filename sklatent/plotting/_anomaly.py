@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.plotting._panels import pyplot
+from sklatent.plotting._panels import pyplot, usual_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +120,9 @@ class AnomalyScoreDisplay:
     def plot(self, ax: Any = None, *, max_columns: int = 10) -> AnomalyScoreDisplay:
         """Draw the histogram and, beside it, the columns that lower the score most.
 
+        Scores far beyond all others are counted in the first or last bar, so that a few of them
+        do not take the whole axis; the label says how many.
+
         Parameters
         ----------
         ax : matplotlib Axes or two of them, default=None
@@ -154,16 +157,21 @@ class AnomalyScoreDisplay:
         return self
 
     def _draw_scores(self, ax: Axes) -> None:
-        edges = np.histogram_bin_edges(self.scores, bins=40)
+        low, high = usual_range(self.scores)
+        inside = np.clip(self.scores, low, high)
+        edges = np.histogram_bin_edges(inside, bins=40)
         odd = self.scores < self.offset
         parts = ((~odd, _NORMAL, "normal"), (odd, _ODD, "anomalies"))
         for chosen, colour, label in parts:
             text = f"{label}: {int(chosen.sum())}"
-            ax.hist(self.scores[chosen], bins=edges.tolist(), color=colour, label=text)
-        ax.axvline(self.offset, color=_INK, linewidth=1.0, linestyle="--")
+            ax.hist(inside[chosen], bins=edges.tolist(), color=colour, label=text)
+        ax.axvline(np.clip(self.offset, low, high), color=_INK, linewidth=1.0, linestyle="--")
         # a handful of anomalies must be seen beside thousands of rows
         ax.set_yscale("log")
-        ax.set_xlabel("score")
+        beyond = int((self.scores < low).sum()), int((self.scores > high).sum())
+        sides = ((beyond[0], "lower", "first"), (beyond[1], "higher", "last"))
+        notes = [f"{count} {side} in the {bar} bar" for count, side, bar in sides if count]
+        ax.set_xlabel(f"score ({', '.join(notes)})" if notes else "score")
         ax.set_ylabel("rows")
         ax.legend(edgecolor="none", framealpha=1.0, fontsize=8, loc="upper left")
         ax.spines[["top", "right"]].set_visible(False)

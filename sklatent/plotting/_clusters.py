@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import silhouette_samples
 
+from sklatent.plotting._palette import distinct_colors, map_colors, spread_colors
 from sklatent.plotting._panels import pyplot
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ClusterDisplay:
         return display.plot(ax=ax, **options)
 
     def plot(
-        self, ax: Axes | None = None, *, cmap: str = "tab20", size: float = 6
+        self, ax: Axes | None = None, *, cmap: str | None = None, size: float = 6
     ) -> ClusterDisplay:
         """Draw the map, and beside it sizes and silhouettes.
 
@@ -129,8 +130,9 @@ class ClusterDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Where the map alone is drawn. By default a new figure with all three panels.
-        cmap : str, default="tab20"
-            Name of the colour map of the clusters.
+        cmap : str, default=None
+            Name of a colour map; by default colours that can be told apart, also without red or
+            green, the most different ones for clusters that lie side by side.
         size : float, default=6
             Area of a point.
 
@@ -145,8 +147,7 @@ class ClusterDisplay:
             If matplotlib is not installed.
         """
         plt = pyplot("ClusterDisplay", ax)
-        chosen = plt.get_cmap(cmap)
-        colors = [chosen(label % chosen.N) for label in range(len(self.sizes))]
+        colors = self._colors(None if cmap is None else plt.get_cmap(cmap))
         if ax is not None:
             self.figure_, panels = ax.figure, [ax]
         else:
@@ -160,7 +161,14 @@ class ClusterDisplay:
         self.axes_ = np.array(panels, dtype=object)
         return self
 
-    def _draw_map(self, ax: Axes, colors: list[Any], size: float) -> None:
+    def _colors(self, tones: Any) -> Array:
+        """Choose a colour for each cluster."""
+        n_clusters = len(self.sizes)
+        if tones is not None:
+            return map_colors(tones, n_clusters)
+        return distinct_colors(n_clusters) if self.centers is None else spread_colors(self.centers)
+
+    def _draw_map(self, ax: Axes, colors: Array, size: float) -> None:
         for label in np.unique(self.labels):
             mine = self.plane[self.labels == label]
             ax.scatter(mine[:, 0], mine[:, 1], s=size, color=colors[label], linewidths=0)
@@ -179,14 +187,14 @@ class ClusterDisplay:
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
 
-    def _draw_sizes(self, ax: Axes, colors: list[Any]) -> None:
+    def _draw_sizes(self, ax: Axes, colors: Array) -> None:
         places = np.arange(len(self.sizes))
         ax.barh(places, self.sizes, color=colors)
         ax.set_yticks(places, [str(place) for place in places])
         ax.set_title("rows", fontsize=9, loc="left")
         _tidy(ax)
 
-    def _draw_silhouettes(self, ax: Axes, colors: list[Any]) -> None:
+    def _draw_silhouettes(self, ax: Axes, colors: Array) -> None:
         ax.set_yticks([])
         _tidy(ax)
         if self.silhouettes is None:

@@ -27,9 +27,9 @@ class InterpolationDisplay(SeriesDisplay):
     series : list of RowSeries
         The decoded rows of each path: what it is called, how far along the rows are, and the cells.
     scale : TableScale
-        The columns with their means and standard deviations.
+        The columns with their means and standard deviations, far cells cut.
     limits : (float, float), default=(0.0, 1.0)
-        What is white and what is black in images.
+        What is white and what is black in images, far pixels aside.
     image_shape : tuple of int, default=None
         Height and width of rows that are images.
 

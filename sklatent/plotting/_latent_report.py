@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sklatent._utils.latent import short_name
 from sklatent.metrics import LatentReport, latent_report
-from sklatent.plotting._panels import make_panels, pyplot, short
+from sklatent.plotting._panels import make_panels, pyplot, short, usual_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 # Up to so many columns their names, and up to so many cells their values, are written.
-_MOST_NAMES, _MOST_VALUES = 60, 200
+_MOST_NAMES, _MOST_VALUES = 60, 60
 # Width of a cell in which its value can be read.
 _VALUE_INCHES = 0.25
 
@@ -116,6 +117,8 @@ class LatentReportDisplay:
     ) -> LatentReportDisplay:
         """Draw the heat map, the most important dimension on top.
 
+        Up to 60 cells hold their value, where they are wide enough.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -150,7 +153,8 @@ class LatentReportDisplay:
         size = (min(14.0, 2.6 + 0.42 * p), min(12.0, 0.4 + 0.06 * longest + 0.3 * k))
         self.figure_, panels = make_panels(plt, ax, (1, 1), size)
         self.ax_ = panels[0, 0]
-        top = 1.0 if values == "r2" else float(np.nanmax(table, initial=1e-12))
+        top = 1.0 if values == "r2" else max(1e-12, usual_range(table)[1])
+        extend: Literal["max", "neither"] = "max" if (table > top).any() else "neither"
         image = self.ax_.imshow(table, cmap=cmap, vmin=0.0, vmax=top, aspect="auto")
         inches = self.ax_.get_window_extent().width / self.figure_.dpi
         if k * p <= _MOST_VALUES and inches >= _VALUE_INCHES * p:
@@ -159,7 +163,7 @@ class LatentReportDisplay:
                 ink = "white" if not value > 0.6 * top else "black"
                 text = "" if np.isnan(value) else f"{value:.2f}"
                 self.ax_.text(j, i, text, ha="center", va="center", fontsize=6, color=ink)
-        bar = self.figure_.colorbar(image, ax=self.ax_, pad=0.02)
+        bar = self.figure_.colorbar(image, ax=self.ax_, pad=0.02, extend=extend)
         label = "share explained alone" if values == "r2" else "mean absolute slope"
         bar.set_label(label, fontsize=8)
         bar.ax.tick_params(labelsize=7, length=2)
@@ -170,7 +174,7 @@ class LatentReportDisplay:
     def _name_axes(self, order: Any, n_columns: int) -> None:
         report, ax = self.report, self.ax_
         names = [
-            f"{short(report.dimensions[i], 24)}  {report.share[i]:.0%}"
+            f"{short(short_name(report.dimensions[i]))}  {report.share[i]:.0%}"
             + ("" if report.active[i] else " (inactive)")
             for i in order
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from sklatent._utils.latent import check_latent_model, component_names, encode
-from sklatent.plotting._panels import SECOND, make_panels, pyplot, short
+from sklatent._utils.latent import check_latent_model, component_names, encode, short_name
+from sklatent.plotting._palette import distinct_colors, map_colors
+from sklatent.plotting._panels import SECOND, color_limits, make_panels, pyplot, short
 from sklatent.plotting._shades import column_shades, read_shades, split_groups
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ class LatentSpaceDisplay:
         Numbers, dates or strings, one for each row; NaN, NaT and None are missing.
     color_name : str, default=None
         What they are.
+    color_levels : sequence of str, default=()
+        Strings in the order of the legend; those that are not named follow by the alphabet.
     axis_names : (str, str), default=("", "")
         What the axes are.
 
@@ -78,11 +83,13 @@ class LatentSpaceDisplay:
         plane: _Float,
         color: NDArray[Any] | None = None,
         color_name: str | None = None,
+        color_levels: Sequence[str] = (),
         axis_names: tuple[str, str] = ("", ""),
     ) -> None:
         self.plane = plane
         self.color = color
         self.color_name = color_name
+        self.color_levels = color_levels
         self.axis_names = axis_names
 
     @classmethod
@@ -107,7 +114,7 @@ class LatentSpaceDisplay:
             The rows.
         color : object or array-like of shape (n_samples,), default=None
             Name or position of a column of ``X``; or a number, date or string for each row, such as
-            labels, clusters, or scores.
+            labels, clusters, or scores. Ordered categories keep their order.
         color_name : str, default=None
             What the colours are; by default the name of the column or Series, where there is one.
         view : {"pca", "tsne", "umap"}, default="pca"
@@ -135,8 +142,7 @@ class LatentSpaceDisplay:
         check_latent_model(estimator)
         codes = encode(estimator, X)
         if isinstance(color, str | Integral):
-            color, name = column_shades(X, color)
-            color_name = color_name or name
+            color = column_shades(X, color)
         return cls.from_predictions(
             codes,
             color=color,
@@ -166,7 +172,7 @@ class LatentSpaceDisplay:
         Z : array-like of shape (n_samples, n_components)
             The codes.
         color : array-like of shape (n_samples,), default=None
-            Numbers, dates or strings.
+            Numbers, dates or strings. Ordered categories keep their order.
         color_name : str, default=None
             What they are; by default the name of a Series.
         component_names : list of str, default=None
@@ -193,13 +199,15 @@ class LatentSpaceDisplay:
         if view not in _VIEWS:
             raise ValueError(f"view must be one of {_VIEWS}, got {view!r}.")
         codes = np.asarray(Z, dtype=np.float64)
-        shades, name = (None, None) if color is None else read_shades(color, len(codes))
+        shades = None if color is None else read_shades(color, len(codes))
         if view != "pca" and len(codes) > _MOST_ROWS:
             some = np.sort(np.random.RandomState(0).choice(len(codes), _MOST_ROWS, replace=False))
-            codes, shades = codes[some], None if shades is None else shades[some]
+            codes, shades = codes[some], shades and replace(shades, values=shades.values[some])
         plane, axis_names = _plane(codes, view, component_names)
-        title = color_name or name
-        display = cls(plane=plane, color=shades, color_name=title, axis_names=axis_names)
+        display = cls(plane=plane, axis_names=axis_names, color_name=color_name)
+        if shades is not None:
+            display.color, display.color_levels = shades.values, shades.levels
+            display.color_name = color_name or shades.name
         return display.plot(ax=ax, **options)
 
     def plot(
@@ -212,7 +220,8 @@ class LatentSpaceDisplay:
         ax : matplotlib Axes, default=None
             Where to draw. By default a new figure.
         cmap : str, default=None
-            Name of a colour map; by default "viridis" for numbers and "tab20" for groups.
+            Name of a colour map; by default "viridis" for numbers, from their 2 % to their 98 %
+            quantile, and for groups colours that can be told apart, also without red or green.
         size : float, default=None
             Area of a point; by default it shrinks with the number of rows.
 
@@ -237,7 +246,7 @@ class LatentSpaceDisplay:
         elif _is_continuous(self.color):
             self._draw_numbers(cmap or "viridis", style)
         else:
-            self._draw_groups(plt.get_cmap(cmap or "tab20"), style)
+            self._draw_groups(None if cmap is None else plt.get_cmap(cmap), style)
         self.ax_.set_xlabel(self.axis_names[0], fontsize=8)
         self.ax_.set_ylabel(self.axis_names[1], fontsize=8)
         self.ax_.set_xticks([])
@@ -251,15 +260,16 @@ class LatentSpaceDisplay:
         is_date = self.color.dtype.kind == "M"
         values = np.asarray(dates.date2num(self.color) if is_date else self.color, dtype=np.float64)
         known = ~np.isnan(values)
+        low, high, extend = color_limits(values)
         finite = values[np.isfinite(values)]
-        # what is infinite has the tone of the end
+        # what is infinite would not be drawn
         tones = np.clip(values[known], finite.min(), finite.max())
         if not known.all():
             self.ax_.scatter(*self.plane[~known].T, color=_MISSING, label="missing", **style)
             self.ax_.legend(fontsize=7, frameon=False, handletextpad=0.2, **_markers(style))
         x, y = self.plane[known].T
-        points = self.ax_.scatter(x, y, c=tones, cmap=cmap, **style)
-        bar = self.figure_.colorbar(points, ax=self.ax_, pad=0.02, shrink=0.8)
+        points = self.ax_.scatter(x, y, c=tones, cmap=cmap, vmin=low, vmax=high, **style)
+        bar = self.figure_.colorbar(points, ax=self.ax_, pad=0.02, shrink=0.8, extend=extend)
         if is_date:
             bar.locator = dates.AutoDateLocator()
             bar.formatter = dates.ConciseDateFormatter(bar.locator)
@@ -270,16 +280,13 @@ class LatentSpaceDisplay:
 
     def _draw_groups(self, tones: Any, style: dict[str, Any]) -> None:
         assert self.color is not None
-        groups, places = split_groups(self.color)
-        # the strong tones of a paired map first
-        order = [*range(0, tones.N, 2), *range(1, tones.N, 2)] if tones.N <= 20 else None
+        groups, places = split_groups(self.color, self.color_levels)
+        colors = distinct_colors(len(groups)) if tones is None else map_colors(tones, len(groups))
         if (places < 0).any():
             self.ax_.scatter(*self.plane[places < 0].T, color=_MISSING, label="missing", **style)
         for code, name in enumerate(groups):
-            share = code / max(1, len(groups) - 1)
-            tone = tones(order[code % tones.N]) if order else tones(share)
             mine = self.plane[places == code]
-            self.ax_.scatter(*mine.T, color=tone, label=short(name), **style)
+            self.ax_.scatter(*mine.T, color=colors[code], label=short(name), **style)
         if len(groups) > _MOST_GROUPS:
             title = f"{self.color_name or 'colour'}: {len(groups)} groups"
             self.ax_.set_title(title, fontsize=8, loc="left")
@@ -312,7 +319,7 @@ def _plane(codes: _Float, view: str, names: list[str] | None) -> tuple[_Float, t
     if k <= 2 and view == "pca":
         plane = np.zeros((n, 2))
         plane[:, :k] = codes
-        named = [*(names or ["z0", "z1"][:k]), ""]
+        named = [*map(short_name, names or ["z0", "z1"][:k]), ""]
         return plane, (named[0], named[1])
     if view == "pca":
         pca = PCA(2, svd_solver="covariance_eigh") if n > 2 * k else PCA(min(2, n))

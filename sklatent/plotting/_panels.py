@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,16 @@ if TYPE_CHECKING:
 
 _Float = NDArray[np.float64]
 
+_Extend = Literal["neither", "min", "max", "both"]
+
 # Mid tones, which read on white and on dark grounds.
 ACCENT, SECOND, QUIET = "#d9622b", "#3b82a0", "#9aa3ad"
 _LETTERS = 24
+# Values beyond either end of a colour scale.
+_SHARE_BEYOND = 0.02
+# Values are far if they lie so many times the width of that scale beyond it.
+_ROOM = 1.0
+_EXTEND: tuple[tuple[_Extend, _Extend], ...] = (("neither", "max"), ("min", "both"))
 
 
 def pyplot(display: str, ax: Any) -> Any:
@@ -95,6 +102,54 @@ def brief(number: float, digits: int) -> str:
     """Write a number in few letters; those of up to seven figures without a power of ten."""
     is_plain = 10**digits - 0.5 <= abs(number) < 1e7
     return f"{number:.0f}" if is_plain else f"{number:.{digits}g}"
+
+
+def color_limits(values: _Float) -> tuple[float, float, _Extend]:
+    """Choose the ends of a colour scale so that a few far values do not take all of it.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers; what is not finite does not count.
+
+    Returns
+    -------
+    low, high : float
+        The 2 % and the 98 % quantile; where all between are equal, those of the values that differ.
+    extend : {"neither", "min", "max", "both"}
+        On which sides there are values beyond, as ``colorbar`` takes it.
+    """
+    known = values[~np.isnan(values)]
+    finite = known[np.isfinite(known)]
+    if not len(finite):
+        return 0.0, 1.0, "neither"
+    # a cell, not a point between two: of ten cells the second and the ninth
+    low = float(np.quantile(finite, _SHARE_BEYOND, method="higher"))
+    high = float(np.quantile(finite, 1.0 - _SHARE_BEYOND, method="lower"))
+    rest = finite[(finite < low) | (finite > high)]
+    if low >= high and len(rest):
+        ends = np.quantile(rest, [_SHARE_BEYOND, 1.0 - _SHARE_BEYOND], method="nearest")
+        low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+    return low, high, _EXTEND[bool((known < low).any())][bool((known > high).any())]
+
+
+def usual_range(values: _Float) -> tuple[float, float]:
+    """Give the smallest and the largest of the values that are not far from all others.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers; what is not finite does not count.
+
+    Returns
+    -------
+    low, high : float
+        The ends; 0 and 1 without values.
+    """
+    low, high, _ = color_limits(values)
+    room = _ROOM * (high - low)
+    inside = values[(values >= low - room) & (values <= high + room)]
+    return float(inside.min(initial=low)), float(inside.max(initial=high))
 
 
 def tidy(ax: Axes) -> None:

@@ -18,6 +18,7 @@ from sklatent.plotting._panels import (
     pyplot,
     short,
     tidy,
+    usual_range,
 )
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class ReconstructionDisplay:
         self.figure_, self.axes_ = make_panels(
             plt, ax, (2, count), (0.8 * count + 0.8, height), wspace=0.05, hspace=0.05
         )
-        limits = float(np.nanmin(self.found.rows)), float(np.nanmax(self.found.rows))
+        limits = usual_range(self.found.rows)
         for i, (label, rows) in enumerate(
             (("original", self.found.rows), ("reconstructed", self.found.others))
         ):

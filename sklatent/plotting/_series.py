@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklatent.plotting._panels import (
     make_panels,
     pyplot,
     short,
+    usual_range,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class TableScale:
     columns : tuple of Column
         The columns.
     centers, scales : ndarray of shape (n_columns,)
-        Means and standard deviations of numbers.
+        Means and standard deviations of numbers. Cells far from all others count as the last one
+        that is not, so that a few do not take the scale.
     """
 
     columns: tuple[Column, ...]
@@ -68,11 +70,11 @@ class TableScale:
     @classmethod
     def of(cls, found: Comparison) -> TableScale:
         """Take both from the rows of a comparison."""
-        centers = np.zeros(len(found.columns))
-        for j, cells in enumerate(found.rows.T):
-            known = cells[~np.isnan(cells)]
-            centers[j] = known.mean() if len(known) else 0.0
-        return cls(found.columns, centers, found.scales())
+        limits = [usual_range(cells) for cells in found.rows.T]
+        usual = replace(found, rows=np.clip(found.rows, *np.array(limits).T))
+        known = ~np.isnan(usual.rows)
+        centers = np.where(known, usual.rows, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+        return cls(found.columns, centers, usual.scales())
 
     def text(self, j: int, cell: float) -> str:
         """Write one cell."""
@@ -147,7 +149,7 @@ class SeriesDisplay:
     scale : TableScale
         The columns with their means and standard deviations.
     limits : (float, float), default=(0.0, 1.0)
-        What is white and what is black in images.
+        What is white and what is black in images, far pixels aside.
     image_shape : tuple of int, default=None
         Height and width of rows that are images.
     """
@@ -174,7 +176,7 @@ class SeriesDisplay:
         return cls(
             series=series,
             scale=TableScale.of(found),
-            limits=(float(np.nanmin(found.rows)), float(np.nanmax(found.rows))),
+            limits=usual_range(found.rows),
             image_shape=check_image_shape(image_shape, len(found.columns)),
         )
 

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from sklatent._utils.latent import check_latent_model, component_names, encode
+from sklatent._utils.latent import (
+    check_latent_model,
+    component_names,
+    encode,
+    find_component,
+    short_name,
+)
 from sklatent.geometry import traverse
 from sklatent.metrics._reconstruction import Comparison
-from sklatent.plotting._panels import brief
+from sklatent.plotting._panels import usual_range
 from sklatent.plotting._series import RowSeries, SeriesDisplay
 
 if TYPE_CHECKING:
@@ -30,11 +36,12 @@ class TraversalDisplay(SeriesDisplay):
     Parameters
     ----------
     series : list of RowSeries
-        The decoded rows of each component: its name, the values it takes, and the cells.
+        The decoded rows of each component: its short name, how many standard deviations its codes
+        are from their mean, far rows cut, and the cells.
     scale : TableScale
-        The columns with their means and standard deviations.
+        The columns with their means and standard deviations, far cells cut.
     limits : (float, float), default=(0.0, 1.0)
-        What is white and what is black in images.
+        What is white and what is black in images, far pixels aside.
     image_shape : tuple of int, default=None
         Height and width of rows that are images.
 
@@ -82,7 +89,8 @@ class TraversalDisplay(SeriesDisplay):
         row : int, default=0
             Position of the row to start from.
         components : int, str or list of these, default=None
-            Positions or names; by default those that vary most, at most six.
+            Positions or names, ``vae0`` as well as ``vaetransformer0``; by default those that vary
+            most, at most six.
         n_values : int, default=7
             Values that each component takes.
         image_shape : (int, int), default=None
@@ -109,8 +117,11 @@ class TraversalDisplay(SeriesDisplay):
         if not -len(codes) <= row < len(codes):
             raise ValueError(f"row == {row}, must be a position among {len(codes)} rows.")
         names = component_names(estimator, codes.shape[1])
+        limits = np.array([usual_range(code) for code in codes.astype(np.float64).T]).T
+        usual = np.clip(codes, *limits)
+        means, spreads = usual.mean(0), usual.std(0)
         if components is None:
-            order = np.argsort(-codes.std(0), kind="stable")[:_MOST_COMPONENTS]
+            order = np.argsort(-spreads, kind="stable")[:_MOST_COMPONENTS]
             components = [int(place) for place in order]
         knobs = [components] if isinstance(components, str | int) else list(components)
         start = _safe_indexing(X, [row % len(codes)])
@@ -118,10 +129,11 @@ class TraversalDisplay(SeriesDisplay):
         for component in knobs:
             decoded = traverse(estimator, start, component, n_values, X=X, quantiles=_RANGE)
             found = Comparison.of(X, decoded)
-            place = names.index(component) if isinstance(component, str) else component
+            place = find_component(estimator, component, codes.shape[1])
             low, high = np.quantile(codes[:, place].astype(np.float64), _RANGE)
-            ticks = [brief(value, 2) for value in np.linspace(low, high, n_values)]
-            series.append(RowSeries(names[place], ticks, found.others))
+            places = (np.linspace(low, high, n_values) - means[place]) / (spreads[place] or 1.0)
+            ticks = [f"{value:+.1f} sd" for value in places]
+            series.append(RowSeries(short_name(names[place]), ticks, found.others))
         if not series:
             raise ValueError("components is empty: name one at least.")
         return cls._of(series, found, image_shape).plot(ax=ax, **options)

@@ -91,8 +91,8 @@ def test_levels_of_real_tables_have_codes_and_others_share_one() -> None:
     real = pd.DataFrame({"c": pd.Series(["low", "high", None], dtype=kinds)})
     synthetic = pl.DataFrame({"c": ["high", "new", "newer", None]})
     tables = read_tables({"real": real, "synthetic": synthetic}, 1)
-    assert tables.columns[0].levels == ("high", "low")
-    np.testing.assert_array_equal(tables.matrices[1][:, 0], [0, 2, 2, nan])
+    assert tables.columns[0].levels == ("low", "high")
+    np.testing.assert_array_equal(tables.matrices[1][:, 0], [1, 2, 2, nan])
 
 
 def test_numbers_as_levels_are_sorted_and_compare_across_types() -> None:

@@ -74,3 +74,18 @@ def test_without_matplotlib_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"sklatent\[plot\]"):
         AnomalyScoreDisplay(scores=np.zeros(3), offset=0.0).plot()
+
+
+@pytest.mark.parametrize("far", [-1e9, -np.inf])
+def test_a_far_score_does_not_take_the_axis(far: float) -> None:
+    scores = -np.random.default_rng(0).gamma(3.0, size=300)
+    usual = AnomalyScoreDisplay(scores=scores.copy(), offset=-6.0).plot().axes_[0]
+    assert usual.get_xlabel() == "score"
+    scores[7] = far
+    panel = AnomalyScoreDisplay(scores=scores, offset=-6.0).plot().axes_[0]
+    assert panel.get_xlabel() == "score (1 lower in the first bar)"
+    heights = np.array([patch.get_height() for patch in panel.patches])
+    assert heights.sum() == 300
+    assert (heights > 0).sum() > 20
+    assert panel.get_xlim()[0] > -40
+    assert panel.lines[0].get_xdata()[0] == -6.0

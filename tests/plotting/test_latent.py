@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -24,10 +25,11 @@ from sklatent.plotting import (
     LatentReportDisplay,
     LatentSpaceDisplay,
     ReconstructionDisplay,
+    SyntheticDisplay,
     TrainingCurveDisplay,
     TraversalDisplay,
 )
-from sklatent.plotting._panels import brief
+from sklatent.plotting._panels import brief, color_limits
 from sklatent.plotting._series import RowSeries, TableScale
 
 RNG = np.random.default_rng(0)
@@ -50,6 +52,20 @@ def pyplot() -> Iterator[Any]:
 
     yield plt
     plt.close("all")
+
+
+class Constant(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Codes that need no rows, of any frame."""
+
+    def fit(self, X: Any, y: Any = None) -> Constant:
+        self.n_features_in_ = len(X.columns)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.zeros((len(X), 2))
+
+    def inverse_transform(self, Z: Any) -> Any:
+        return Z
 
 
 def texts(ax: Any) -> list[str]:
@@ -183,6 +199,111 @@ def test_umap_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         LatentSpaceDisplay.from_estimator(MODEL, X[:40], view="umap")
 
 
+def _colours(display: Any) -> np.ndarray:
+    """Colours as they are drawn, one for each row."""
+    display.figure_.canvas.draw()
+    return np.asarray(display.ax_.collections[0].get_facecolors())[:, :3]
+
+
+@pytest.mark.parametrize("far", [1e9, -1e9, np.inf])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, object])
+def test_one_far_number_does_not_flatten_the_colours(far: float, dtype: Any) -> None:
+    numbers = np.linspace(0.0, 1.0, 200)
+    usual = _colours(LatentSpaceDisplay.from_predictions(X[:, :2], color=numbers.astype(dtype)))
+    numbers[100] = far
+    if dtype is object and np.isinf(far):
+        return  # cells of a table are finite
+    display = LatentSpaceDisplay.from_predictions(X[:, :2], color=numbers.astype(dtype))
+    shown = _colours(display)
+    others = np.arange(200) != 100
+    assert np.abs(shown - usual)[others].max() < 0.03
+    assert tuple(shown[100]) == tuple(shown[-1 if far > 0 else 0])
+    bar = display.ax_.collections[0].colorbar
+    assert bar.extend == "both"
+    assert bar.vmin == pytest.approx(0.02, abs=0.01)
+    assert bar.vmax == pytest.approx(0.98, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.r_[np.arange(50.0), 1e9], (1.0, 49.0, "both")),
+        (np.r_[np.zeros(98), 1.0, 5.0], (0.0, 5.0, "neither")),
+        (np.r_[np.zeros(300), np.arange(1.0, 4.0), 1e9], (0.0, 1e9, "neither")),
+        (np.array([3.0, 3.0]), (3.0, 3.0, "neither")),
+        (np.array([1.0, 2.0]), (1.0, 2.0, "neither")),
+        (np.array([np.nan, np.inf]), (0.0, 1.0, "neither")),
+        (np.array([]), (0.0, 1.0, "neither")),
+    ],
+)
+def test_ends_of_a_colour_scale(values: Any, expected: Any) -> None:
+    assert color_limits(values) == expected
+
+
+def test_one_far_cell_takes_no_scale_of_a_series() -> None:
+    usual = TraversalDisplay.from_estimator(MODEL, X, row=1)
+    rows = X.copy()
+    rows[0, 2] = 1e9
+    far = TraversalDisplay.from_estimator(MODEL, rows, row=1)
+    np.testing.assert_allclose(far.scale.scales, usual.scale.scales, rtol=0.1)
+    np.testing.assert_allclose(far.scale.centers, usual.scale.centers, atol=0.1)
+    # without far cells they are means and standard deviations
+    np.testing.assert_allclose(usual.scale.scales, X.std(0))
+    np.testing.assert_allclose(usual.scale.centers, X.mean(0), atol=1e-12)
+    image = TraversalDisplay.from_estimator(MODEL, rows, row=1, image_shape=(2, 3))
+    assert image.limits[1] < 3 * X.max()
+    assert ReconstructionDisplay.from_predictions(rows, rows, image_shape=(2, 3)).axes_[
+        0, 0
+    ].images[0].get_clim()[1] == pytest.approx(image.limits[1])
+
+
+ORDER = ["low", "middling", "high"]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "numbers"])
+def test_ordered_categories_keep_their_order(container: str) -> None:
+    pandas, words = pytest.importorskip("pandas"), np.array(ORDER)[np.arange(200) % 3]
+    names = ORDER
+    kind = pandas.CategoricalDtype([*ORDER, "never"], ordered=True)
+    frame: Any = pandas.DataFrame({"x": X[:, 0], "level": pandas.Series(words, dtype=kind)})
+    if container == "polars":
+        polars = pytest.importorskip("polars")
+        frame = polars.DataFrame(
+            {"x": X[:, 0], "level": words}, schema_overrides={"level": polars.Enum([*ORDER, "no"])}
+        )
+    elif container == "pyarrow":
+        frame = pytest.importorskip("pyarrow").Table.from_pandas(frame)
+    elif container == "numbers":
+        names = ["10", "2", "1"]
+        level = pandas.Categorical(np.array([10, 2, 1])[np.arange(200) % 3], [10, 2, 1], True)
+        frame = frame.assign(level=level)
+    displays = [LatentSpaceDisplay.from_predictions(X, color=frame["level"])]
+    if container != "pyarrow":
+        displays.append(LatentSpaceDisplay.from_estimator(Constant().fit(frame), frame, color=1))
+        displays.append(displays[1].plot())
+    for display in displays:
+        legend = display.ax_.get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == names
+
+
+def test_missing_and_unordered_categories_in_legends() -> None:
+    pandas = pytest.importorskip("pandas")
+    words = np.array([*ORDER, None], dtype=object)[np.arange(200) % 4]
+    for ordered, names in ((True, ORDER), (False, sorted(ORDER))):
+        color = pandas.Series(pandas.Categorical(words, ORDER, ordered=ordered), name="level")
+        legend = LatentSpaceDisplay.from_predictions(X, color=color).ax_.get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == ["missing", *names]
+        assert legend.get_title().get_text() == "level"
+
+
+def test_synthetic_panels_keep_the_order_too() -> None:
+    pandas = pytest.importorskip("pandas")
+    kind = pandas.CategoricalDtype(ORDER, ordered=True)
+    table = pandas.DataFrame({"level": pandas.Series(["high", "low", "middling"] * 5, dtype=kind)})
+    panel = SyntheticDisplay.from_tables(table, table).axes_[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ORDER
+
+
 def test_latent_space_refuses() -> None:
     with pytest.raises(ValueError, match="view must be one of"):
         LatentSpaceDisplay.from_predictions(X, view="mds")
@@ -206,6 +327,37 @@ def test_traversal_of_numbers() -> None:
     # the columns that the component moves most, in standard deviations
     moved = np.abs(MODEL.components_[1]) / X.std(0)
     assert names == [str(j) for j in sorted(np.argsort(-moved)[:2])]
+
+
+def test_traversal_is_labelled_in_standard_deviations() -> None:
+    display = TraversalDisplay.from_estimator(MODEL, X, components=[1], n_values=3)
+    codes = MODEL.transform(X)[:, 1]
+    low, high = np.quantile(codes, [0.01, 0.99])
+    expected = (np.array([low, (low + high) / 2, high]) - codes.mean()) / codes.std()
+    assert display.series[0].ticks == [f"{value:+.1f} sd" for value in expected]
+    rows = X.copy()
+    rows[5] = 1e9  # one row in two hundred
+    far = TraversalDisplay.from_estimator(MODEL, rows, components=[1], n_values=3)
+    ends = [float(tick.split()[0]) for tick in far.series[0].ticks]
+    np.testing.assert_allclose(ends, expected, atol=0.3)
+    constant = TraversalDisplay.from_estimator(MODEL, X[:1], components=[1], n_values=2)
+    assert constant.series[0].ticks == ["+0.0 sd", "+0.0 sd"]
+
+
+def test_axes_have_short_names() -> None:
+    model = VAETransformer(2, **SMALL).fit(X)
+    assert model.get_feature_names_out().tolist() == ["vaetransformer0", "vaetransformer1"]
+    plane = LatentSpaceDisplay.from_estimator(model, X).ax_
+    assert (plane.get_xlabel(), plane.get_ylabel()) == ("vae0", "vae1")
+    labels = {
+        component: TraversalDisplay.from_estimator(model, X, components=component).series[0].label
+        for component in (1, -1, "vae1", "vaetransformer1")
+    }
+    assert set(labels.values()) == {"vae1"}
+    report = LatentReportDisplay.from_estimator(model, X)
+    assert {label.get_text()[:4] for label in report.ax_.get_yticklabels()} == {"vae0", "vae1"}
+    with pytest.raises(ValueError, match="no component 'vae2'"):
+        TraversalDisplay.from_estimator(model, X, components="vae2")
 
 
 def test_traversal_of_a_mixed_table(mixed: Any) -> None:
@@ -361,7 +513,7 @@ def test_report(mixed: Any) -> None:
     shown = np.asarray(display.ax_.images[0].get_array())
     np.testing.assert_array_equal(shown, report.r2[order])
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert labels[0].startswith(report.dimensions[order[0]])
+    assert labels[0].startswith(f"autoencoder{order[0]} ")
     display.plot(values="slopes")
     np.testing.assert_array_equal(
         np.asarray(display.ax_.images[0].get_array()), report.slopes[order]
@@ -375,6 +527,10 @@ def test_report_writes_values_only_where_they_fit(mixed: Any) -> None:
 
     report = latent_report(mixed, TABLE)
     assert LatentReportDisplay.from_report(report).ax_.texts
+    assert len(LatentReportDisplay.from_estimator(PCA(6).fit(X), X).ax_.texts) == 36
+    wide = np.hstack([X, X])
+    assert len(LatentReportDisplay.from_estimator(PCA(5).fit(wide), wide).ax_.texts) == 60
+    assert not LatentReportDisplay.from_estimator(PCA(6).fit(wide), wide).ax_.texts
     _, narrow = plt.subplots(figsize=(1.5, 2.0))
     assert not LatentReportDisplay.from_report(report, ax=narrow).ax_.texts
     plt.close("all")
