@@ -35,7 +35,7 @@ BIC_ROWS, BIC_WIDTH = 2000, 10
 CLEAR, LEAST_DROP = 0.5, 0.7
 # Starts of each way; the best by modularity goes on.
 RESTARTS = 3
-# Of all mergers those that are looked at further.
+# Of all mergers those that are looked at further: what costs.
 ASCENTS = 8
 # Modularity is blind to less than this; within it, k-means of the latent space is preferred.
 BLIND = 1e-3
@@ -65,12 +65,34 @@ class Clustering:
     mixture: ClusterMixture | None = None
 
 
-def gmm(codes: Array, n_clusters: int, random: np.random.RandomState) -> ClusterMixture:
-    """Fit one Gaussian for each cluster; k-means where rows are too few for covariances."""
+def gmm(
+    codes: Array, copies: Labels, n_clusters: int, random: np.random.RandomState
+) -> ClusterMixture:
+    """Fit one Gaussian for each cluster; k-means where rows are too few for that."""
     n, q = codes.shape
-    if n <= n_clusters * (q + 2):
-        labels = kmeans(codes, n_clusters, random, n_init=10)
-        return ClusterMixture.fit(codes, labels, random)
+    if n > n_clusters * (q + 2):
+        mixture = _gaussians(np.repeat(codes, copies, axis=0), n_clusters, random)
+        if mixture.tells_apart(codes):
+            return mixture
+    labels = kmeans(codes, n_clusters, random, n_init=10, copies=copies)
+    return ClusterMixture.fit(codes, labels, random, copies)
+
+
+def describe(
+    found: Clustering, codes: Array, copies: Labels, random: np.random.RandomState
+) -> ClusterMixture:
+    """Give the Gaussians of clusters; those of k-means where codes do not tell them apart."""
+    if found.mixture is not None:
+        return found.mixture
+    mixture = ClusterMixture.fit(codes, found.labels, random, copies)
+    if mixture.tells_apart(codes):
+        return mixture
+    labels = kmeans(codes, mixture.n_clusters, random, n_init=10, copies=copies)
+    return ClusterMixture.fit(codes, labels, random, copies)
+
+
+def _gaussians(codes: Array, n_clusters: int, random: np.random.RandomState) -> ClusterMixture:
+    """Fit a mixture of scikit-learn's, which takes no weights: rows come as often as they occur."""
     seed = int(random.randint(2**31 - 1))
     floor = 1e-3 * max(float(codes.var(0).mean()), 1e-9)
     with warnings.catch_warnings():
@@ -87,34 +109,42 @@ def gmm_candidate(
     name: str, codes: Array, graph: NeighborGraph, n_clusters: int, random: np.random.RandomState
 ) -> Clustering:
     """Cluster by one Gaussian each."""
-    mixture = gmm(codes, n_clusters, random)
+    mixture = gmm(codes, graph.copies, n_clusters, random)
     labels = relabel(mixture.predict(codes))
     return Clustering(name, labels, modularity(graph.mutual, labels), mixture)
 
 
 def graph_candidates(
-    name: str, space: Array, graph: NeighborGraph, n_clusters: int, random: np.random.RandomState
+    name: str,
+    space: Array,
+    graph: NeighborGraph,
+    n_clusters: int,
+    random: np.random.RandomState,
+    *,
+    restarts: int = RESTARTS,
 ) -> list[Clustering]:
     """Merge small clusters of a space along the graph, and let modularity rise."""
     merged: list[Labels] = []
     linkages: tuple[Linkage, ...] = ("modularity", "average")
-    for _ in range(RESTARTS):
+    for _ in range(restarts):
         for factor in MICRO:
             n_micro = min(factor * n_clusters, len(space) // MICRO_ROWS)
-            micro = kmeans(space, max(n_micro, n_clusters), random)
+            micro = kmeans(space, max(n_micro, n_clusters), random, copies=graph.copies)
             for linkage in linkages:
                 for weights in (graph.plain, graph.mutual):
                     merged.append(merge(weights, micro, n_clusters, linkage)[0])
-    # the ascent is what costs
     merged.sort(key=lambda labels: -modularity(graph.mutual, labels))
-    return [_risen(name, graph, labels, random) for labels in merged[:ASCENTS]]
+    best = merged[: ASCENTS * restarts // RESTARTS]
+    return [_risen(name, graph, labels, random) for labels in best]
 
 
 def kmeans_candidates(
     name: str, codes: Array, graph: NeighborGraph, n_clusters: int, random: np.random.RandomState
 ) -> list[Clustering]:
     """Cluster by k-means, and let modularity rise."""
-    starts = [kmeans(codes, n_clusters, random, n_init=3) for _ in range(RESTARTS)]
+    starts = [
+        kmeans(codes, n_clusters, random, n_init=3, copies=graph.copies) for _ in range(RESTARTS)
+    ]
     return [_risen(name, graph, labels, random) for labels in starts]
 
 
@@ -146,32 +176,43 @@ def find_n_clusters(graph: NeighborGraph, most: int, random: np.random.RandomSta
 
     The largest number at which merging stops to be easy clearly: clusters may lie in groups,
     which show by a larger drop at a smaller number. Where no number is clear, clusters overlap:
-    the number of Gaussians that BIC prefers, which may be one.
+    the number of Gaussians that BIC prefers, which may be one. Rows of a few kinds that occur
+    often are one cluster for each kind.
     """
-    n_micro = min(MICRO_COUNT, len(graph.space) // MICRO_COUNT_ROWS)
+    n = len(graph.space)
+    if n <= most and graph.counts.sum() >= MICRO_COUNT_ROWS * n:
+        return n
+    n_micro = min(MICRO_COUNT, n // MICRO_COUNT_ROWS)
     most = min(most, n_micro - 1)
     if most < 2:
         return 1
-    looks = [
-        merger_drops(graph.plain, kmeans(graph.space, n_micro, random), most) for _ in range(COUNTS)
-    ]
+    looks = []
+    for _ in range(COUNTS):
+        micro = kmeans(graph.space, n_micro, random, copies=graph.copies)
+        looks.append(merger_drops(graph.plain, micro, most))
     drops = np.mean(looks, axis=0)
     clear = np.flatnonzero(drops >= max(CLEAR * drops.max(), LEAST_DROP))
-    return int(clear[-1]) if len(clear) else _by_bic(graph.space, most, random)
+    return int(clear[-1]) if len(clear) else _by_bic(graph, most, random)
 
 
-def _by_bic(space: Array, most: int, random: np.random.RandomState) -> int:
-    """Count Gaussians where clusters overlap: the first low of the Bayesian criterion."""
-    some = space[np.sort(random.permutation(len(space))[:BIC_ROWS])]
+def _by_bic(graph: NeighborGraph, most: int, random: np.random.RandomState) -> int:
+    """Count Gaussians where clusters overlap: the first low of the Bayesian criterion.
+
+    Rows that are equal tell no more than one of them.
+    """
+    rows = np.sort(random.permutation(len(graph.space))[:BIC_ROWS])
+    some, n = np.repeat(graph.space[rows], graph.copies[rows], axis=0), len(rows)
+    width = min(BIC_WIDTH, n, some.shape[1])
     with np.errstate(divide="ignore", invalid="ignore"):  # rows may differ by next to nothing
-        codes = PCA(min(BIC_WIDTH, *some.shape), random_state=0).fit_transform(some)
+        codes = PCA(width, random_state=0).fit_transform(some)
     floor = 1e-3 * max(float(codes.var(0).mean()), 1e-9)
     best, lowest = 1, np.inf
-    for k in range(1, min(most, len(some) // MICRO_COUNT_ROWS) + 1):
+    for k in range(1, min(most, n // MICRO_COUNT_ROWS) + 1):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = GaussianMixture(k, n_init=2, reg_covar=floor, random_state=0).fit(codes)
-        bic = float(fitted.bic(codes))
+        n_parameters = k * (1 + width + width * (width + 1) // 2) - 1
+        bic = n_parameters * np.log(n) - 2 * n * float(fitted.score(codes))
         if bic < lowest:
             best, lowest = k, bic
         elif k > best + 2:

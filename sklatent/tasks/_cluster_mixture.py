@@ -55,8 +55,15 @@ class ClusterMixture:
         return int(self.owners.max()) + 1
 
     @classmethod
-    def fit(cls, codes: Array, labels: Labels, random: np.random.RandomState) -> Self:
-        """Describe clusters by the fewest Gaussians that agree with the labels."""
+    def fit(
+        cls,
+        codes: Array,
+        labels: Labels,
+        random: np.random.RandomState,
+        copies: Labels | int = 1,
+    ) -> Self:
+        """Describe clusters of rows, taken so often, by the fewest Gaussians that agree."""
+        codes, labels = np.repeat(codes, copies, axis=0), np.repeat(labels, copies)
         best = cls._of_size(codes, labels, SIZES[0], random)
         best_share = float((best.predict(codes) == labels).mean())
         for size in SIZES[1:]:
@@ -116,6 +123,10 @@ class ClusterMixture:
         """Most likely cluster of each code."""
         return np.asarray(self.log_joint(codes).argmax(1))
 
+    def tells_apart(self, codes: NDArray[Any]) -> bool:
+        """Whether each cluster is the most likely one of some code."""
+        return len(np.unique(self.predict(codes))) == self.n_clusters
+
     def centers(self) -> Array:
         """Mean of each cluster: (k, q)."""
         return np.stack(
@@ -131,6 +142,14 @@ class ClusterMixture:
         chosen = random.choice(len(shares), size=n, p=shares / shares.sum())
         noise = random.standard_normal((n, self.means.shape[1]))
         return np.asarray(self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise))
+
+    def of(self, clusters: Labels) -> Self:
+        """Keep some clusters, numbered from 0 in their order."""
+        kept = np.isin(self.owners, clusters)
+        state = {name: values[kept] for name, values in vars(self).items()}
+        state["weights"] = state["weights"] / state["weights"].sum()
+        state["owners"] = relabel(state["owners"])
+        return self.from_state(state)
 
     def to_state(self) -> dict[str, Any]:
         """Give plain arrays, from which :meth:`from_state` makes the same mixture."""
@@ -163,12 +182,20 @@ def _shrunk(scatters: Array, counts: Array) -> Array:
     return np.asarray(covariances + max(floor, 1e-12) * np.eye(q))
 
 
-def kmeans(X: Array, n_clusters: int, random: np.random.RandomState, *, n_init: int = 1) -> Labels:
+def kmeans(
+    X: Array,
+    n_clusters: int,
+    random: np.random.RandomState,
+    *,
+    n_init: int = 1,
+    copies: Labels | None = None,
+) -> Labels:
     """Labels of k-means, numbered from 0; fewer where fewer rows differ."""
     if n_clusters == 1:
         return np.zeros(len(X), dtype=np.intp)
     seed = int(random.randint(2**31 - 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
-        labels = KMeans(n_clusters, n_init=n_init, random_state=seed).fit_predict(X)
+        model = KMeans(n_clusters, n_init=n_init, random_state=seed)
+        labels = model.fit_predict(X, sample_weight=copies)
     return relabel(labels)

@@ -13,6 +13,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -20,12 +21,14 @@ from sklearn.utils.validation import check_is_fitted
 from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.neighbors import graph_rows
+from sklatent._utils.notice import warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp
 from sklatent._utils.validation import check_codes, check_n_samples
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
 from sklatent.tasks._candidates import (
     Clustering,
     best_of,
+    describe,
     find_n_clusters,
     gmm_candidate,
     graph_candidates,
@@ -34,8 +37,14 @@ from sklatent.tasks._candidates import (
 )
 from sklatent.tasks._cluster_mixture import ClusterMixture
 from sklatent.tasks._distance_view import DistanceView
-from sklatent.tasks._graph import NeighborGraph, neighbor_graph
+from sklatent.tasks._graph import (
+    NeighborGraph,
+    distinct_rows,
+    first_equal,
+    neighbor_graph,
+)
 from sklatent.tasks._held import HeldTransformer
+from sklatent.tasks._noise import better_than_noise
 
 Matrix = NDArray[np.float64]
 
@@ -69,7 +78,9 @@ class LatentClusterer(
     n_clusters : int or "auto", default=8
         Number of clusters. "auto" looks for the number, up to ``max_clusters``, at which merging
         small clusters along the graph of neighbours stops to be easy, and where none is clear for
-        the number of Gaussians that BIC prefers. Fewer are found where fewer rows differ.
+        the number of Gaussians that BIC prefers; a warning says where the clusters are no better
+        than those of rows without clusters. Fewer are found where fewer rows differ, with a
+        warning.
     estimator : transformer with ``inverse_transform`` or None, default=None
         The latent space: :class:`~sklearn.decomposition.PCA`,
         :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
@@ -97,7 +108,7 @@ class LatentClusterer(
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training row: ``predict`` of the training rows.
     n_clusters_ : int
-        Number of clusters found.
+        Number of clusters found; each has a training row.
     cluster_centers_ : array or DataFrame of shape (n_clusters_, n_features)
         The mean code of each cluster, decoded.
     weights_ : ndarray of shape (n_clusters_,)
@@ -128,7 +139,8 @@ class LatentClusterer(
     Notes
     -----
     Above 10,000 rows the graph, the default network and the choice use a random 10,000 of them;
-    all rows are labelled by ``predict``. Nothing grows with the square of the rows.
+    all rows are labelled by ``predict``. Nothing grows with the square of the rows. Equal rows
+    count as one that weighs more.
 
     References
     ----------
@@ -229,13 +241,9 @@ class LatentClusterer(
         # a mixed table has no principal components to choose
         spaces = {"affine": self._fit_in_own_space, "quantile": self._fit_in_given_space}
         given = "quantile" if self.estimator is not None else table.table.kind
-        chosen, codes = spaces[given](X, rows, random)
+        chosen, codes, graph = spaces[given](X, rows, random)
         self.method_ = chosen.name
-        mixture = chosen.mixture
-        self.mixture_ = mixture or ClusterMixture.fit(codes, chosen.labels, random)
-        self.n_clusters_ = self.mixture_.n_clusters
-        self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
-        self.labels_ = self.predict(X)
+        self._keep(X, describe(chosen, codes, graph.copies, random))
 
     def _open(self, table: TabularEncoder, X: Any) -> AnyRows:
         """Validate training rows as far as the latent space takes them."""
@@ -255,7 +263,7 @@ class LatentClusterer(
 
     def _fit_in_given_space(
         self, X: Any, rows: AnyRows, random: np.random.RandomState
-    ) -> tuple[Clustering, Matrix]:
+    ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Cluster the codes of a given transformer."""
         seed = int(random.randint(2**31 - 1))
         estimator = self.estimator
@@ -265,45 +273,56 @@ class LatentClusterer(
             estimator = AutoencoderTransformer()
         held = HeldTransformer.fit(estimator, X, rows, seed)
         self.estimator_, self._takes_arrays = held.transformer, held.takes_arrays
-        codes = held.encode(X, rows)[graph_rows(len(rows))].astype(np.float64)
+        index = graph_rows(len(rows))
+        some = rows.take(index)
+        codes = held.encode(X, rows)[index].astype(np.float64)
+        # codes of equal rows may differ by rounding
+        codes = codes[first_equal(self.table_.table.encode(some))]
         # columns as they are tell more of a mixed table than the codes that the network found
-        space = codes if self.estimator is not None else self._comparable(rows)
-        graph = neighbor_graph(space, self.n_neighbors)
-        k = self._count(graph, space, random)
+        space, owners = codes, np.arange(codes.shape[1])
+        if self.estimator is None:
+            space, owners = self._comparable(some)
+        firsts, counts = distinct_rows(space)
+        graph, codes = neighbor_graph(space[firsts], self.n_neighbors, counts), codes[firsts]
+        k = self._count(graph, owners, random)
         plain = [] if self.estimator is not None else self._plain_candidates(graph, k, random)
-        return self._choose([*plain, *self._latent_candidates(codes, graph, k, random)]), codes
+        chosen = self._choose([*plain, *self._latent_candidates(codes, graph, k, random)])
+        return chosen, codes, graph
 
-    def _comparable(self, rows: AnyRows) -> Matrix:
-        """Give rows of a mixed table as a matrix for distances."""
-        some, table = rows.take(graph_rows(len(rows))), self.table_.table
+    def _comparable(self, some: AnyRows) -> tuple[Matrix, NDArray[np.intp]]:
+        """Give rows of a mixed table as a matrix for distances, and whose its columns are."""
+        table = self.table_.table
         view = DistanceView.fit(table, some)
-        return view.matrix(table, some) * np.where(view.are_levels, LEVEL, 1.0)
+        scales = np.where(view.are_levels, LEVEL, 1.0)
+        return view.matrix(table, some) * scales, view.owners
 
     def _fit_in_own_space(
         self, X: Any, rows: AnyRows, random: np.random.RandomState
-    ) -> tuple[Clustering, Matrix]:
+    ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Choose between principal components and a network."""
         some = rows.take(graph_rows(len(rows)))
         values = some.given(X, as_array=True, as_objects=False)
-        matrix = self.table_.table.encode(some).astype(np.float64)
-        graph = neighbor_graph(matrix, self.n_neighbors)
-        k = self._count(graph, matrix, random)
-        self._takes_arrays = True
         linear = self._principal(values)
+        matrix = self.table_.table.encode(some).astype(np.float64)
+        firsts, counts = distinct_rows(matrix)
+        values, matrix = values[firsts], matrix[firsts]
+        graph = neighbor_graph(matrix, self.n_neighbors, counts)
+        k = self._count(graph, np.arange(matrix.shape[1]), random)
+        self._takes_arrays = True
         codes = np.asarray(linear.transform(values), dtype=np.float64)
         plain = self._plain_candidates(graph, k, random)
         small = len(matrix) < SMALL_ROWS and matrix.shape[1] <= SMALL_COLUMNS
         if small or k == 1:
             self.estimator_ = linear
-            return self._choose_on_small(codes, plain, graph, k, random), codes
+            return self._choose_on_small(codes, plain, graph, k, random), codes, graph
         network = self._network(values, int(random.randint(2**31 - 1)))
         latent = np.asarray(network.transform(values), dtype=np.float64)
         chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
         if chosen.name in ("merge", "gmm"):
             self.estimator_ = linear
-            return chosen, codes
+            return chosen, codes, graph
         self.estimator_ = network
-        return chosen, latent
+        return chosen, latent, graph
 
     def _choose_on_small(
         self,
@@ -322,13 +341,38 @@ class LatentClusterer(
         self._remember([gaussians, *plain])
         return islands_or(gaussians, best_of(plain), graph) if plain else gaussians
 
-    def _count(self, graph: NeighborGraph, X: Matrix, random: np.random.RandomState) -> int:
-        n_distinct = len(np.unique(X, axis=0))
+    def _count(
+        self, graph: NeighborGraph, owners: NDArray[np.intp], random: np.random.RandomState
+    ) -> int:
+        """Settle the number of clusters; columns with the same owner belong together."""
         if self.n_clusters != "auto":
-            return min(int(self.n_clusters), n_distinct)
-        if n_distinct == 1:
-            return 1
-        return min(find_n_clusters(graph, self.max_clusters, random), n_distinct)
+            return min(int(self.n_clusters), len(graph.space))
+        k = find_n_clusters(graph, self.max_clusters, random)
+        if 1 < k < len(graph.space) and not better_than_noise(
+            graph.space, owners, k, self.n_neighbors
+        ):
+            warn_caller(
+                f'n_clusters="auto" found {k} clusters, which are no better than noise: rows of '
+                "one Gaussian, bent to columns like these, fall into clusters that are as clear. "
+                "Set n_clusters=1, or the number into which you want the rows to be cut."
+            )
+        return k
+
+    def _keep(self, X: Any, mixture: ClusterMixture) -> None:
+        """Keep the clusters that have rows."""
+        self.mixture_ = mixture
+        found, labels = np.unique(self.predict(X), return_inverse=True)
+        if len(found) < mixture.n_clusters:
+            self.mixture_ = mixture.of(found)
+        self.labels_: NDArray[np.int64] = labels.astype(np.int64)
+        self.n_clusters_ = len(found)
+        self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
+        if self.n_clusters != "auto" and self.n_clusters_ < self.n_clusters:
+            warn_caller(
+                f"Number of distinct clusters ({self.n_clusters_}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+            )
 
     def _principal(self, values: NDArray[Any]) -> Any:
         width = min(MAX_PRINCIPAL, *values.shape)

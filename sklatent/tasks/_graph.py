@@ -22,34 +22,75 @@ LEAST_GAIN = 1e-9
 
 @dataclass(frozen=True)
 class NeighborGraph:
-    """The nearest-neighbour graph of rows, in two weightings.
+    """The nearest-neighbour graph of distinct rows, in two weightings.
 
     Attributes
     ----------
     space : ndarray of shape (n, q)
         Where neighbours were sought.
     plain : sparse array of shape (n, n)
-        1 for each of the two rows that counts the other among its neighbours.
+        1 for each of the two rows that counts the other among its neighbours, times how often
+        that row occurs.
     mutual : sparse array of shape (n, n)
         1 where both do, next to nothing where one does. One-sided edges join dense clusters to
         the sparse fringes of others; without them modularity finds clusters more reliably.
+    counts : ndarray of shape (n,)
+        How often each row occurs.
     """
 
     space: Array
     plain: Any
     mutual: Any
+    counts: Labels
+
+    @property
+    def copies(self) -> Labels:
+        """How often each row is taken: rows that all occur five times count like single ones."""
+        copies: Labels = self.counts // np.gcd.reduce(self.counts)
+        return copies
 
 
-def neighbor_graph(matrix: NDArray[Any], n_neighbors: int) -> NeighborGraph:
-    """Build the graph of the rows (n, p), of which there are at least two."""
+def neighbor_graph(
+    matrix: NDArray[Any], n_neighbors: int, counts: Labels | None = None
+) -> NeighborGraph:
+    """Build the graph of distinct rows (n, p); ``counts`` (n,) tells how often each occurs."""
+    n = len(matrix)
+    counts = np.ones(n, dtype=np.intp) if counts is None else counts
+    if n == 1:
+        alone = sparse.csr_array(np.ones((1, 1)))
+        return NeighborGraph(np.asarray(matrix, dtype=np.float64), alone, alone, counts)
     space = graph_space(matrix)
     index, _ = nearest_neighbors(space, n_neighbors)
-    n, k = index.shape
-    rows = np.repeat(np.arange(n), k)
-    directed = sparse.csr_array((np.ones(n * k), (rows, index.ravel())), shape=(n, n))
+    k = index.shape[1]
+    rows, weights = np.repeat(np.arange(n), k), np.repeat(counts.astype(np.float64), k)
+    directed = sparse.csr_array((weights, (rows, index.ravel())), shape=(n, n))
     turned = directed.T.tocsr()
-    mutual = directed.multiply(turned) + ONE_SIDED * directed.maximum(turned)
-    return NeighborGraph(space, (directed + turned).tocsr(), sparse.csr_array(mutual))
+    mutual = directed.multiply(turned).sqrt() + ONE_SIDED * directed.maximum(turned)
+    return NeighborGraph(space, (directed + turned).tocsr(), sparse.csr_array(mutual), counts)
+
+
+def first_equal(matrix: NDArray[Any]) -> Labels:
+    """Find for each row (n, p) the first row that equals it: (n,)."""
+    # compared as bytes, so that missing cells are alike; adding 0 turns -0 into 0
+    whole = np.ascontiguousarray(matrix + 0.0)
+    cells = whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+    _, firsts, inverse = np.unique(cells, return_index=True, return_inverse=True)
+    equal: Labels = firsts[inverse]
+    return equal
+
+
+def distinct_rows(matrix: NDArray[Any]) -> tuple[Labels, Labels]:
+    """Find the distinct rows (n, p).
+
+    Returns
+    -------
+    firsts : ndarray of shape (n_distinct,)
+        Where each occurs first, in order.
+    counts : ndarray of shape (n_distinct,)
+        How often it occurs.
+    """
+    firsts, counts = np.unique(first_equal(matrix), return_counts=True)
+    return firsts, counts
 
 
 def relabel(labels: NDArray[Any]) -> Labels:

@@ -105,6 +105,7 @@ def test_constant_columns_come_back_exactly(estimator: Any, matrix: np.ndarray) 
         assert np.isfinite(answer).all()
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 @every()
 def test_table_of_equal_rows_works(estimator: Any, dtype: np.dtype) -> None:
     X = np.full((30, 3), 2.5, dtype)

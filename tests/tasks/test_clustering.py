@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - brings the search
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import adjusted_rand_score
@@ -223,13 +226,113 @@ def test_one_column_and_equal_rows(k: Any) -> None:
     X = np.concatenate([np.linspace(i, i + 0.1, 20) for i in (0, 1, 2)])[:, None]
     model = LatentClusterer(k, random_state=0).fit(X)
     assert adjusted_rand_score(np.repeat([0, 1, 2], 20), model.labels_) == 1.0
-    flat = LatentClusterer(k, random_state=0).fit(np.ones((30, 3)))
+    found_fewer = nullcontext() if k == "auto" else pytest.warns(ConvergenceWarning)
+    with found_fewer:
+        flat = LatentClusterer(k, random_state=0).fit(np.ones((30, 3)))
     assert flat.n_clusters_ == 1
     assert set(flat.labels_) == {0}
     assert np.array_equal(flat.cluster_centers_, np.ones((1, 3)))
-    twice = LatentClusterer(k, random_state=0).fit(np.repeat([[0.0, 1.0], [5.0, 5.0]], 40, axis=0))
+    with found_fewer:
+        twice = LatentClusterer(k, random_state=0).fit(
+            np.repeat([[0.0, 1.0], [5.0, 5.0]], 40, axis=0)
+        )
     assert twice.n_clusters_ == 2
     assert set(twice.labels_[:40]) != set(twice.labels_[40:])
+
+
+def as_array(X: np.ndarray) -> Any:
+    return X
+
+
+def as_frame(X: np.ndarray) -> Any:
+    return pd.DataFrame(X, columns=[f"column {j}" for j in range(X.shape[1])])
+
+
+def with_words(X: np.ndarray) -> Any:
+    return as_frame(X).assign(word=np.where(X[:, 0] > 0, "yes", "no"))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("make", [as_array, as_frame])
+@pytest.mark.parametrize("k", ["auto", 3])
+def test_repeated_rows_count_once(k: Any, make: Any, dtype: Any) -> None:
+    for X in (np.random.default_rng(0).normal(size=(60, 3)), blobs(60)[0]):
+        once = LatentClusterer(k, random_state=0).fit(make(X.astype(dtype)))
+        often = LatentClusterer(k, random_state=0).fit(make(np.repeat(X, 5, axis=0).astype(dtype)))
+        assert often.n_clusters_ == once.n_clusters_
+        assert adjusted_rand_score(np.repeat(once.labels_, 5), often.labels_) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "estimator"),
+    [
+        (as_array, PCA(2)),
+        (with_words, AutoencoderTransformer(2, hidden_layer_sizes=(4,), max_steps=5)),
+    ],
+)
+def test_repeated_rows_count_once_in_given_codes(make: Any, estimator: Any) -> None:
+    X = make(np.repeat(np.random.default_rng(0).normal(size=(60, 3)), 5, axis=0))
+    model = LatentClusterer("auto", estimator=estimator, random_state=0).fit(X)
+    assert model.n_clusters_ == 1
+
+
+def test_shares_count_all_rows() -> None:
+    X, y = blobs(150)
+    heavy = np.concatenate([X, X[y == 0], X[y == 0]])
+    model = LatentClusterer(3, random_state=0).fit(heavy)
+    assert adjusted_rand_score(np.concatenate([y, np.zeros(100)]), model.labels_) == 1.0
+    assert max(model.weights_) == pytest.approx(0.6, abs=0.01)
+    assert model.weights_[model.predict(PLACES[:1])[0]] == max(model.weights_)
+
+
+@pytest.mark.parametrize("method", ["auto", "gmm", "kmeans", "merge"])
+@pytest.mark.parametrize("make", [as_array, as_frame, with_words])
+def test_fewer_distinct_rows_than_clusters(make: Any, method: Any) -> None:
+    X = make(np.repeat(PLACES, 20, axis=0))
+    latent = AutoencoderTransformer(2, max_steps=5) if make is with_words else None
+    words = (
+        r"Number of distinct clusters \(3\) found smaller than n_clusters \(8\)\. Possibly due to "
+        r"duplicate points in X\."
+    )
+    model = LatentClusterer(8, estimator=latent, method=method, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=words) as said:
+        model.fit(X)
+    assert [Path(one.filename).name for one in said] == [Path(__file__).name]
+    assert model.n_clusters_ == 3
+    assert set(model.labels_) == {0, 1, 2}
+    assert adjusted_rand_score(np.repeat([0, 1, 2], 20), model.labels_) == 1.0
+    np.testing.assert_allclose(model.weights_, 1 / 3)
+
+
+UNCLUSTERED = [
+    ("uniform", (300, 2)),
+    ("lognormal", (300, 4)),
+    ("standard_t", (300, 2)),
+]
+
+
+@pytest.mark.parametrize(("law", "shape"), UNCLUSTERED)
+@pytest.mark.parametrize("make", [as_array, as_frame])
+def test_clusters_no_better_than_noise_are_said_to_be(make: Any, law: str, shape: Any) -> None:
+    options = {"df": 3} if law == "standard_t" else {}
+    X = make(getattr(np.random.default_rng(0), law)(size=shape, **options))
+    model = LatentClusterer("auto", random_state=0)
+    with pytest.warns(UserWarning, match=r"found \d+ clusters, .* no better than noise") as said:
+        model.fit(X)
+    assert [Path(one.filename).name for one in said] == [Path(__file__).name]
+    assert model.n_clusters_ > 1
+
+
+def test_levels_of_a_word_are_no_clusters_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 3, 300)
+    table = as_frame(rng.normal(size=(300, 3))).assign(word=np.array(["a", "b", "c"])[words])
+    model = LatentClusterer("auto", random_state=0)
+    with pytest.warns(UserWarning, match="no better than noise"):
+        model.fit(table)
+    # clusters of numbers that go with the word are
+    table["column 0"] += 6 * words
+    assert model.fit(table).n_clusters_ == 3
 
 
 def test_columns_that_differ_by_next_to_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, spearmanr
 from sklearn.datasets import make_blobs
 
 from sklatent._utils.neighbors import graph_space, nearest_neighbors
@@ -13,10 +13,13 @@ from sklatent.tasks._cluster_mixture import ClusterMixture, kmeans
 from sklatent.tasks._graph import (
     ascend,
     conductance,
+    distinct_rows,
+    first_equal,
     merge,
     modularity,
     neighbor_graph,
 )
+from sklatent.tasks._noise import Unclustered, better_than_noise
 
 
 @pytest.fixture
@@ -119,3 +122,77 @@ def test_mixture_takes_as_many_gaussians_as_the_shape_needs() -> None:
     assert (mixture.predict(codes) == labels).all()
     blob, y = make_blobs(100, centers=[[0, 0], [9, 9]], random_state=0)
     assert len(ClusterMixture.fit(blob, y, np.random.RandomState(0)).weights) == 2
+
+
+def test_distinct_rows_are_found_in_order() -> None:
+    X = np.array([[2.0, np.nan], [-0.0, 1.0], [2.0, np.nan], [0.0, 1.0], [2.0, 0.0]])
+    firsts, counts = distinct_rows(X)
+    assert firsts.tolist() == [0, 1, 4]
+    assert counts.tolist() == [2, 2, 1]
+    assert first_equal(X).tolist() == [0, 1, 0, 1, 4]
+
+
+def test_edges_count_how_often_rows_occur(table: tuple[np.ndarray, np.ndarray]) -> None:
+    X, _ = table
+    once, often = neighbor_graph(X, 5), neighbor_graph(X, 5, np.full(len(X), 3))
+    np.testing.assert_allclose(often.plain.toarray(), 3 * once.plain.toarray())
+    np.testing.assert_allclose(often.mutual.toarray(), 3 * once.mutual.toarray())
+    assert set(often.copies) == {1}
+    counts = np.arange(1, len(X) + 1)
+    graph = neighbor_graph(X, 5, counts)
+    index, _ = nearest_neighbors(X, 5)
+    expected = np.zeros((len(X), len(X)))
+    expected[np.arange(len(X))[:, None], index] = counts[:, None]
+    np.testing.assert_allclose(graph.plain.toarray(), expected + expected.T)
+    both = np.minimum(expected, expected.T) > 0
+    np.testing.assert_allclose(
+        graph.mutual.toarray()[both] - 1e-3 * np.maximum(expected, expected.T)[both],
+        np.sqrt(expected * expected.T)[both],
+    )
+
+
+def test_rows_drawn_without_clusters_have_the_columns_of_the_table() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 2000)
+    numbers[:, 1] = np.exp(0.5 * numbers[:, 1])
+    words = np.eye(3)[rng.integers(0, 3, 2000)]
+    rows = np.hstack([numbers, words])
+    drawn = Unclustered.of(rows, np.array([0, 1, 2, 2, 2])).draw(np.random.RandomState(0))
+    ranks = [spearmanr(table[:, 0], table[:, 1]).statistic for table in (rows, drawn)]
+    assert ranks[1] == pytest.approx(ranks[0], abs=0.05)
+    for share in (0.05, 0.25, 0.5, 0.75, 0.95):
+        np.testing.assert_allclose(
+            np.quantile(drawn[:, :2], share, axis=0), np.quantile(numbers, share, axis=0), atol=0.15
+        )
+    assert np.array_equal(np.sort(drawn[:, 2:].argmax(1)), np.sort(words.argmax(1)))
+    assert set(drawn[:, 2:].sum(1)) == {1.0}
+    assert abs(np.corrcoef(drawn[:, 2], rows[:, 2])[0, 1]) < 0.1
+    # two heaps become one
+    heaps = np.concatenate([rng.normal(-5, 1, 500), rng.normal(5, 1, 500)])[:, None]
+    middle = Unclustered.of(heaps, np.zeros(1, dtype=np.intp)).draw(np.random.RandomState(0))
+    assert (abs(heaps) < 2).mean() < 0.01
+    assert (abs(middle) < 2).mean() > 0.1
+
+
+@pytest.mark.parametrize("n_rows", [90, 300])
+def test_clusters_are_compared_with_noise(n_rows: int) -> None:
+    rng = np.random.default_rng(0)
+    kind = np.arange(n_rows) % 3
+    owners = np.arange(2)
+    flat = rng.normal(size=(n_rows, 2))
+    assert not better_than_noise(flat, owners, 3, 15)
+    assert not better_than_noise(np.exp(flat), owners, 3, 15)
+    assert better_than_noise(flat + np.array([[0, 0], [6, 0], [0, 6]])[kind], owners, 3, 15)
+    # levels that do or do not go with the numbers
+    words, owners = 0.7 * np.eye(3)[kind], np.array([0, 0, 0, 1, 2])
+    assert not better_than_noise(np.hstack([words, flat]), owners, 3, 15)
+    moved = flat + 4 * kind[:, None]
+    assert better_than_noise(np.hstack([words, moved]), owners, 3, 15)
+
+
+def test_islands_that_no_mean_tells_apart_are_better_than_noise() -> None:
+    rng = np.random.default_rng(0)
+    angle, radius = rng.uniform(0, 2 * np.pi, 300), np.repeat([1.0, 2.5], 150)
+    rings = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    rings += 0.05 * rng.normal(size=rings.shape)
+    assert better_than_noise(rings, np.arange(2), 2, 15)
