@@ -1,8 +1,8 @@
 """Checks of a table: each gives a number or an error, none ends the run."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Asked:
         """Faults of these kinds."""
         return [fault for fault in self.faults if fault.kind in kinds]
 
-    def ask(self, verb: str, what: str, call: Callable[[], float | None], peer: str = "") -> None:
+    def ask(self, verb: str, what: str, call: Callable[[], float | None]) -> None:
         """Note a value; a call that gives None does not apply to this table."""
         error, value = "", float("nan")
         try:
@@ -63,21 +63,17 @@ class Asked:
         except Exception as problem:  # noqa: BLE001 - a check that raises is not held
             text = str(problem).strip().splitlines() or [""]
             error = f"{type(problem).__name__}: {text[0]}"[:200]
-        self.add(verb, what, value, error)
+        held = bool(EXPECTED[verb, what].holds(value))
+        row = {"model": self.model, "verb": verb, "what": what}
+        self.found.append({**row, "value": value, "held": held, "error": error})
 
-    def add(self, verb: str, what: str, value: float, error: str = "", model: str = "") -> None:
-        """Note a value beside its bound."""
-        bound = EXPECTED[verb, what]
-        self.found.append(
-            {
-                "model": model or self.model,
-                "verb": verb,
-                "what": what,
-                "value": value,
-                "held": bool(bound.holds(value)),
-                "error": error,
-            }
-        )
+    def as_model(self, name: str) -> "Asked":
+        """Ask another model, and note it here."""
+        return replace(self, model=name, found=self.found)
+
+    def about(self, table: Ordinary) -> "Asked":
+        """Ask about another table, and note it here."""
+        return replace(self, table=table, found=self.found)
 
 
 def share(flags: Any) -> float | None:
@@ -109,18 +105,22 @@ def same_types(table: Ordinary, rows: Frame) -> float:
     return float(np.mean([rows[c].dtype == table.rows[c].dtype for c in table.modelled]))
 
 
-def returned(table: Ordinary, rows: Frame, kind: str) -> float | None:
-    """Count the cells of a role that equal one of ``fit``."""
-    columns = table.columns(kind)
-    if not columns:
-        return None
-    return float(sum(rows[c].isin(table.rows[c].dropna()).sum() for c in columns))
+def ask_roles(asked: Asked, verb: str, rows: Callable[[], Frame]) -> None:
+    """Count the identifiers and the sentences that equal one of ``fit``."""
+    table = asked.table
+
+    def returned(columns: list[str]) -> float:
+        return float(sum(rows()[c].isin(table.rows[c].dropna()).sum() for c in columns))
+
+    for kind, what in (("id", "identifiers returned"), ("text", "texts returned")):
+        if columns := table.columns(kind):
+            asked.ask(verb, what, lambda columns=columns: returned(columns))
 
 
-def on_grid(table: Ordinary, rows: Frame) -> float | None:
+def on_grid(table: Ordinary, rows: Frame, kinds: Iterable[str] = GRIDS) -> float | None:
     """Share of the numbers that lie on the grid of their column."""
     good = []
-    for column in table.columns(*GRIDS):
+    for column in table.columns(*kinds):
         cells = rows[column].dropna().to_numpy(dtype=float) / GRIDS[table.kinds[column]]
         good.append(np.abs(cells - np.round(cells)) < 1e-6)
     return float(np.concatenate(good).mean()) if good else None

@@ -44,16 +44,17 @@ def planted(table: Ordinary, rng: np.random.Generator) -> list[Fault]:
     def plant(kind: str, column: str, cells: Cells, rows: Frame) -> None:
         faults.append(Fault(kind, column, replaced(rows, column, cells), rows))
 
-    def some() -> Frame:
-        return table.new.iloc[rng.choice(len(table.new), N_PLANTED, replace=False)]
+    def some(column: str) -> Frame:
+        known = np.flatnonzero(table.new[column].notna())
+        return table.new.iloc[rng.choice(known, N_PLANTED, replace=False)]
 
     column, value = table.typo
-    plant("typo", column, np.full(N_PLANTED, value), some())
+    plant("typo", column, np.full(N_PLANTED, value), some(column))
     for column in table.numbers:
         known = table.rows[column].to_numpy(dtype=float)
         far = np.nanmax(known) + 10 * spread(known)
-        plant("far", column, np.full(N_PLANTED, far), some())
-        plant("huge", column, np.full(N_PLANTED, HUGE), some())
+        plant("far", column, np.full(N_PLANTED, far), some(column))
+        plant("huge", column, np.full(N_PLANTED, HUGE), some(column))
     for column in table.columns("money"):
         cells = 100 * table.new[column].to_numpy(dtype=float)
         known = table.rows[column].to_numpy(dtype=float)
@@ -63,35 +64,35 @@ def planted(table: Ordinary, rng: np.random.Generator) -> list[Fault]:
             rows = table.new.iloc[clear[:N_PLANTED]]
             plant("times 100", column, cells[clear[:N_PLANTED]], rows)
     for column in table.columns("constant"):
-        number = np.issubdtype(table.rows[column].dtype, np.number)
-        plant("constant", column, np.full(N_PLANTED, 400 if number else "us"), some())
+        number = table.rows[column].dtype.kind in "iuf"
+        plant("constant", column, np.full(N_PLANTED, 400 if number else "us"), some(column))
     faults += _of_words(table, some)
     return faults
 
 
-def _of_words(table: Ordinary, some: Callable[[], Frame]) -> list[Fault]:
+def _of_words(table: Ordinary, some: Callable[[str], Frame]) -> list[Fault]:
     """Words, dates and missing cells that ``fit`` has not seen."""
     import pandas as pd
 
     faults = []
     for column in table.columns("category"):
-        rows = some()
+        rows = some(column)
         word = replaced(rows, column, np.full(len(rows), NEW_WORD, dtype=object))
         faults.append(Fault("new word", column, word, rows))
     for column in table.columns("date"):
-        rows = some()
+        rows = some(column)
         text = rows[column].dt.strftime("%Y-%m-%d %H:%M").astype(object)
         faults.append(Fault("ISO date", column, rows.assign(**{column: text}), rows))
         late = rows.assign(**{column: rows[column] + pd.DateOffset(years=200)})
         faults.append(Fault("wrong century", column, late, rows))
     for column in table.columns("worded"):
-        rows, form = some(), table.format_of(column)
+        rows, form = some(column), table.format_of(column)
         late = pd.to_datetime(rows[column], format=form) + pd.DateOffset(years=200)
         cells = late.dt.strftime(form)
         faults.append(Fault("wrong century", column, rows.assign(**{column: cells}), rows))
     for column in table.modelled:
         if table.rows[column].notna().all():
-            rows = some()
+            rows = some(column)
             gap = rows.assign(**{column: _missing_like(rows[column])})
             faults.append(Fault("first missing", column, gap, rows))
     return faults
@@ -118,7 +119,7 @@ def masked(table: Ordinary, rng: np.random.Generator) -> tuple[Frame, Cells]:
     what[chosen[:-1]], what[chosen[-1]] = 1, 2
     column = table.typo[0]
     cells = table.rows[column].to_numpy(dtype=float).copy()
-    out = np.nanmax(cells) + 6 * spread(cells)
+    out = np.nanmax(cells) + 8 * spread(cells)
     cells[what == 1] = np.round(out * (1 + 0.02 * rng.random(N_GROUPED)))
     cells[what == 2] = 1e4 * out
     return replaced(table.rows, column, cells), what

@@ -53,6 +53,14 @@ class Ordinary:
         """Columns that say something: no identifier, no free text, no constant."""
         return [name for name in self.kinds if self.kinds[name] not in (*ROLES, "constant")]
 
+    @property
+    def mixed(self) -> bool:
+        """Whether there is more than complete numbers and booleans."""
+        others = [name for name in self.kinds if self.kinds[name] not in (*NUMBERS, "bool")]
+        return bool(self.rows.isna().any().any()) or any(
+            self.rows[name].dtype.kind not in "iuf" for name in others
+        )
+
     def only(self, columns: Sequence[str]) -> "Ordinary":
         """Give a table of these columns."""
         kept = [column for column in self.kinds if column in columns]

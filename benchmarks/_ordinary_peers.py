@@ -1,6 +1,6 @@
 """Peers with the usual preparation: numbers scaled, words one-hot, gaps filled."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -75,13 +75,13 @@ def iterative_imputer(table: Ordinary, gaps: Frame) -> tuple[Cells, dict[str, Ce
     return filled[:, : len(prepared.names)], prepared.words(filled)
 
 
-def isolation_forest(table: Ordinary, rows: Frame, ask: Frame, seed: int) -> Cells:
-    """Scores of rows, high for outliers."""
+def isolation_forest(table: Ordinary, rows: Frame, seed: int) -> Callable[[Frame], Cells]:
+    """Fit; give what scores rows, high for outliers."""
     from sklearn.ensemble import IsolationForest
 
     prepared = Prepared(table, rows)
     model = IsolationForest(random_state=seed).fit(prepared.filled(rows))
-    return -model.score_samples(prepared.filled(ask))
+    return lambda ask: -model.score_samples(prepared.filled(ask))
 
 
 def kmeans(table: Ordinary, rows: Frame, seed: int) -> Cells:
@@ -90,16 +90,3 @@ def kmeans(table: Ordinary, rows: Frame, seed: int) -> Cells:
 
     prepared = Prepared(table, rows)
     return KMeans(3, n_init=10, random_state=seed).fit_predict(prepared.filled(rows))
-
-
-def versions() -> dict[str, Any]:
-    """Which optional peers are here."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("skrub", "pyod", "sdv"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found

@@ -47,7 +47,7 @@ def detector(asked: Asked) -> None:
         "mixed-up rows: AUROC less IsolationForest's",
         lambda: (
             auroc(what, -score(mixed))
-            - auroc(what, isolation_forest(table, table.rows, mixed, asked.seed))
+            - auroc(what, isolation_forest(table, table.rows, asked.seed)(mixed))
         ),
     )
     _ask_explain(asked, model)
@@ -122,13 +122,6 @@ def outliers(asked: Asked) -> None:
     asked.ask("fit_predict", "the mask itself flagged", lambda: (said()[what == 2] == -1).mean())
     asked.ask("fit_predict", "grouped outliers flagged", lambda: (said()[what == 1] == -1).mean())
     asked.ask("fit_predict", "equals predict", lambda: (said() == model().predict(rows)).mean())
-    scores = isolation_forest(asked.table, rows, rows, asked.seed)
-    asked.add(
-        "fit",
-        "AUROC of grouped outliers under a mask",
-        auroc(what[kept] == 1, scores[kept]),
-        model="IsolationForest",
-    )
 
 
 # -- clusters --------------------------------------------------------------------------------------
@@ -140,7 +133,7 @@ def clusterer(asked: Asked) -> None:
     table, ask = asked.table, asked.ask
     make = lambda: LatentClusterer(3, random_state=asked.seed)  # noqa: E731
     model = Once(lambda: make().fit(table.rows))
-    peer = Once(lambda: _agreement(table, kmeans(table, table.rows, asked.seed)))
+    peer = Once(lambda: agreement(table, kmeans(table, table.rows, asked.seed)))
     drawn = Once(lambda: model().sample(300, random_state=asked.seed))
 
     def same_label() -> float | None:
@@ -156,7 +149,7 @@ def clusterer(asked: Asked) -> None:
             np.mean([(model().predict(rows) == c).mean() for c, rows in enumerate(drawn_)])
         )
 
-    ask("fit", "ARI less that of KMeans", lambda: _agreement(table, model().labels_) - peer())
+    ask("fit", "ARI less that of KMeans", lambda: agreement(table, model().labels_) - peer())
     ask("predict", "faults answered", lambda: answered(model().predict, asked.faults))
     ask("predict", "new word keeps the label", same_label)
     ask(
@@ -171,17 +164,17 @@ def clusterer(asked: Asked) -> None:
         lambda: np.abs(model().predict_proba(table.new).sum(1) - 1).max(),
     )
     ask("transform", "faults answered", lambda: answered(model().transform, asked.faults))
-    ask_drawn(asked, "sample", drawn)
+    ask_drawn(asked, "sample", drawn, bounded=table.mixed)
     ask("sample", "in its cluster", in_cluster)
     rows, _ = masked(table, asked.rng(4))
     ask(
         "fit",
         "ARI under a typo less that of KMeans without",
-        lambda: _agreement(table, make().fit(rows).labels_) - peer(),
+        lambda: agreement(table, make().fit(rows).labels_) - peer(),
     )
 
 
-def _agreement(table: Ordinary, labels: Cells) -> float:
+def agreement(table: Ordinary, labels: Cells) -> float:
     from sklearn.metrics import adjusted_rand_score
 
     return float(adjusted_rand_score(table.group, labels))

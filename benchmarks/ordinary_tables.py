@@ -18,17 +18,26 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks._common import Ledger, Options, Row, markdown, read_options, report, show
 from benchmarks._ordinary_answers import EXPECTED, Bound
-from benchmarks._ordinary_groups import GROUPS
+from benchmarks._ordinary_groups import GROUPS, PEERS
 from benchmarks._ordinary_tables import PLANS, QUICK
 
 KEYS = ("seed", "table", "group", "model", "verb", "what")
 VALUES = ("value", "held", "error", "cpu")
 HERE = Path(__file__).resolve().parent
 QUICK_GROUPS = ("encoder", "autoencoder", "detector")
+# Whose peers they are.
+BESIDE = {
+    "IsolationForest": ("LatentAnomalyDetector",),
+    "pyod": ("LatentAnomalyDetector",),
+    "KMeans": ("LatentClusterer",),
+    "Gaussian copula": ("VAETransformer",),
+    "skrub": ("TabularEncoder", "AutoencoderTransformer", "VAETransformer"),
+}
 PAIR = tuple[str, str]
 
 
@@ -125,20 +134,30 @@ def worst(rows: list[Row]) -> str:
     return f"{text} ({sum(bool(row['held']) for row in rows)}/{len(rows)})"
 
 
-def tables_of(before: list[Row], now: list[Row]) -> list[str]:
+def tables_of(before: list[Row], now: list[Row], peers: list[Row]) -> list[str]:
     """A table for each model: worst value over the tables before and now, beside the bound."""
+
+    def of(rows: list[Row], *key: str) -> list[Row]:
+        return [r for r in rows if (r["model"], r["verb"], r["what"]) == key]
+
     parts = []
     for model in dict.fromkeys(row["model"] for row in now):
         lines = []
         for key in dict.fromkeys((r["verb"], r["what"]) for r in now if r["model"] == model):
-            found = [
-                [r for r in rows if (r["model"], r["verb"], r["what"]) == (model, *key)]
-                for rows in (before, now)
-            ]
-            lines.append([*key, worst(found[0]), worst(found[1]), sign(EXPECTED[key])])
-        head = ["verb", "what", "before: worst (held)", "now: worst (held)", "bound"]
+            beside = "; ".join(
+                f"{name} {worst(rows)}"
+                for name in dict.fromkeys(row["model"] for row in peers)
+                if model.startswith(_whose(name)) and (rows := of(peers, name, *key))
+            )
+            line = [worst(of(before, model, *key)), worst(of(now, model, *key))]
+            lines.append([*key, *line, sign(EXPECTED[key]), beside])
+        head = ["verb", "what", "before: worst (held)", "now: worst (held)", "bound", "peers"]
         parts += [f"## {model}", markdown(head, lines)]
     return parts
+
+
+def _whose(peer: str) -> tuple[str, ...]:
+    return next(models for name, models in BESIDE.items() if peer.startswith(name))
 
 
 def not_held(rows: list[Row]) -> str:
@@ -163,38 +182,43 @@ def counts(before: list[Row], now: list[Row]) -> str:
     """How many bounds are held, and how many checks raised."""
     lines = []
     for name, rows in (("before", before), ("now", now)):
-        ours = [row for row in rows if row["model"] not in PEERS]
-        if ours:
-            errors = sum(row["error"] != "" for row in ours)
-            held = sum(bool(row["held"]) for row in ours)
-            lines.append([name, ours[0]["code"], len(ours), held, len(ours) - held, errors])
+        if rows:
+            errors = sum(row["error"] != "" for row in rows)
+            held = sum(bool(row["held"]) for row in rows)
+            lines.append([name, rows[0]["code"], len(rows), held, len(rows) - held, errors])
     return markdown(["build", "sources", "checks", "held", "not held", "raised"], lines)
-
-
-PEERS = ("IsolationForest",)
 
 
 def main() -> None:
     options, given = read(__doc__)
     print(f"seed {given.seed}; --seed {given.seed} repeats this run, or goes on with it")
     ledger = Ledger(options.output, KEYS, VALUES, options.fresh)
-    before = ask(given.before.resolve(), given, ledger, options) if given.before else []
-    now = ask(HERE.parent, given, ledger, options)
-    ours = [row for row in now if row["model"] not in PEERS]
+    before, now = [], ask(HERE.parent, given, ledger, options)
+    peers = [row for row in now if row["group"] == PEERS]
+    now = [row for row in now if row["group"] != PEERS]
+    if given.before:
+        groups = [group for group in given.groups if group != PEERS]
+        given = argparse.Namespace(**{**vars(given), "groups": groups})
+        before = ask(given.before.resolve(), given, ledger, options)
     about = str(__doc__).split("\n\n", 1)[1].strip()
-    head = f"Seed {given.seed}. Values are the worst over the tables."
-    report(
-        options,
-        [*before, *now],
-        [
-            about,
-            head,
-            counts(before, now),
-            *tables_of(before, now),
-            "## Not held now",
-            not_held(ours),
-        ],
+    beside = " --before CHECKOUT" if before else ""
+    head = (
+        f"Seed {given.seed} (`--seed {given.seed}{beside}`). Values are the worst over the tables, "
+        f"with the number of tables on which the bound is held. Peers: {_peers_here()}."
     )
+    parts = [about, head, counts(before, now), *tables_of(before, now, peers)]
+    report(options, [*before, *now, *peers], [*parts, "## Not held now", not_held(now)])
+
+
+def _peers_here() -> str:
+    """Say which optional peers are here."""
+    found = ["scikit-learn, a Gaussian copula"]
+    for name in ("skrub", "pyod"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} is not installed")
+    return ", ".join(found)
 
 
 if __name__ == "__main__":
