@@ -35,12 +35,15 @@ class Cells:
         Whether the numbers have the precision of float32 only.
     levels : tuple of str
         The texts in the order of a column whose type has one; else empty.
+    aware : bool
+        Whether the dates have a time zone.
     """
 
     kind: str
     values: NDArray[Any]
     single: bool = False
     levels: tuple[str, ...] = ()
+    aware: bool = False
 
 
 def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
@@ -113,12 +116,16 @@ def as_text(cell: Any) -> str:
 
 
 def _from_series(series: nw.Series[Any], place: str) -> Cells:
+    zone = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
+    if zone is not None:  # of pandas, some of whose zones narwhals does not know
+        series = nw.from_native(series.to_native().dt.tz_convert("UTC"), series_only=True)
     dtype = series.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
         kind = "bool" if dtype == nw.Boolean else "number"
         return _numbers(kind, series.cast(nw.Float64), single=dtype == nw.Float32)
     if dtype in (nw.Date, nw.Datetime):
-        return _numbers("date", series.dt.timestamp("us").cast(nw.Float64))
+        stamps = _numbers("date", series.dt.timestamp("us").cast(nw.Float64))
+        return replace(stamps, aware=getattr(dtype, "time_zone", None) is not None)
     if dtype == nw.Duration:
         return _numbers("duration", series.dt.total_microseconds().cast(nw.Float64))
     if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
@@ -184,7 +191,8 @@ def _from_objects(cells: list[Any], known: NDArray[np.bool_], place: str, *, wor
             ):
                 values = np.full(len(cells), np.nan)
                 values[known] = [number(cells[row]) for row in np.flatnonzero(known)]
-                return Cells(kind, values)
+                aware = any(getattr(cell, "tzinfo", None) is not None for cell in cells)
+                return Cells(kind, values, aware=aware)
         _refuse_containers(cells, known, place)
     texts = {cell: as_text(cell) for cell in _distinct(cells, known)}
     values = np.full(len(cells), None, dtype=object)

@@ -156,6 +156,12 @@ def _encode(name: Any, cells: dict[str, Cells], n_real: int) -> tuple[Column, li
                 f"Column {name!r} holds {_WORDS[kind]} in {first}, but {_WORDS[one.kind]} in "
                 f"{label}: give it the same type in all tables."
             )
+        if one.kind == "date" and one.aware != pattern.aware:
+            has = {True: "a time zone", False: "no time zone"}
+            raise ValueError(
+                f"The dates of column {name!r} have {has[pattern.aware]} in {first}, but "
+                f"{has[one.aware]} in {label}: give them one in all tables, or in none."
+            )
     if kind not in ("bool", "category"):
         numbers = [
             one.values if one.kind else np.full(len(one.values), np.nan) for one in cells.values()

@@ -15,6 +15,7 @@ import narwhals as nw
 import numpy as np
 
 from sklatent.tabular._frames import spell
+from sklatent.tabular._times import zone_of
 
 # Families of whole numbers of a unit of time.
 TIMES = frozenset({"date", "datetime", "duration"})
@@ -130,7 +131,7 @@ def _read_series(series: Any, name: Any) -> Cells:
         return replace(_read_series(nw.from_native(days, series_only=True), name), store=store)
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return _read_categories(series, store, name)
-    if isinstance(dtype, nw.Date | nw.Datetime | nw.Duration):
+    if isinstance(dtype, nw.Date | nw.Datetime | nw.Duration) or "zone" in store:
         return _read_times(series, store)
     if isinstance(dtype, nw.Object | nw.List | nw.Array | nw.Struct):
         return _from_objects(series.to_list(), store, name)
@@ -195,9 +196,18 @@ def describe(series: Any) -> dict[str, Any]:
     store: dict[str, Any] = {"dtype": name, "kind": kind}
     if hasattr(dtype, "scale"):  # of polars and pyarrow
         store["digits"] = [dtype.precision, dtype.scale]
-    if isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None:
-        store["zone"] = series.dtype.time_zone
+    # narwhals does not know the half of the names that pandas gives to time zones
+    zone = getattr(dtype, "tz", None) or getattr(series.dtype, "time_zone", None)
+    if zone is not None and _is_zone(str(zone)):
+        store["zone"] = str(zone)
     return store
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return zone_of(name) is not None
+    except ValueError:
+        return False
 
 
 def _from_numbers(
@@ -244,7 +254,7 @@ def _numbered(cells: Sequence[Any]) -> tuple[np.ndarray, list[Any]]:
 
 def _from_objects(cells: list[Any], store: dict[str, Any], name: Any) -> Cells:
     """Read a column of Python objects, which must all be of one kind."""
-    absent = np.fromiter(map(_is_missing, cells), dtype=bool, count=len(cells))
+    absent = np.fromiter(map(is_missing, cells), dtype=bool, count=len(cells))
     missing = absent if absent.any() else None
     present = (
         cells if missing is None else [c for c, gone in zip(cells, absent, strict=True) if not gone]
@@ -263,16 +273,30 @@ def _from_objects(cells: list[Any], store: dict[str, Any], name: Any) -> Cells:
         return Cells("date", days, missing, unit="D", store=store)
     dtype: type[Any] = bool if family == "boolean" else np.float64
     if family == "integer":
-        dtype = np.int64 if max(abs(int(cell)) for cell in present) <= _LARGEST_INT else np.float64
+        whole = list(map(int, present))
+        fit = min(whole) >= -_LARGEST_INT - 1 and max(whole) <= _LARGEST_INT
+        dtype = np.int64 if fit else float
     kinds = set(map(type, present))
-    if kinds == {Decimal} or (family == "integer" and dtype is np.float64):
+    if kinds == {Decimal} or (family == "integer" and dtype is float):
         store = {**store, "cells": "Decimal" if Decimal in kinds else "int"}
     values = np.zeros(len(cells), dtype=dtype)
     values[~absent] = present
     return _from_numbers(values, missing, store, name)
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Tell whether a Python object is None, NaN, NaT or ``pandas.NA``.
+
+    Parameters
+    ----------
+    cell : object
+        Anything.
+
+    Returns
+    -------
+    answer : bool
+        False for arrays.
+    """
     if cell is None:
         return True
     try:
@@ -288,7 +312,7 @@ def _family(present: list[Any], cells: list[Any], name: Any) -> str:
     types = sorted(set(map(type, present)), key=lambda kind: kind.__name__)
     families = {kind: _family_of(kind) for kind in types}
     if "" in families.values():
-        row = next(i for i, c in enumerate(cells) if not _is_missing(c) and families[type(c)] == "")
+        row = next(i for i, c in enumerate(cells) if not is_missing(c) and families[type(c)] == "")
         raise TypeError(
             f"argument must be a string or a number (column {name!r}, row {row}: "
             f"got {type(cells[row]).__name__})"
@@ -363,13 +387,13 @@ def _read_categories(series: Any, store: dict[str, Any], name: Any) -> Cells:
 
 def _read_times(series: Any, store: dict[str, Any]) -> Cells:
     """Read dates, times and durations as whole numbers of their own unit."""
-    native = series.to_native()
+    native, pandas = series.to_native(), series.implementation.is_pandas_like()
     if isinstance(series.dtype, nw.Date):
         family, unit = "date", "D"
     else:
-        family = "datetime" if isinstance(series.dtype, nw.Datetime) else "duration"
-        unit = series.dtype.time_unit
-    if series.implementation.is_pandas_like():
+        family = "duration" if isinstance(series.dtype, nw.Duration) else "datetime"
+        unit = native.dtype.unit if "zone" in store and pandas else series.dtype.time_unit
+    if pandas:
         times = native.to_numpy(dtype=f"{'m8' if family == 'duration' else 'M8'}[{unit}]")
         missing = np.isnat(times)
         values = times.astype(np.int64)

@@ -47,16 +47,20 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
 def _mean_number(column: Column, scores: np.ndarray) -> Cells:
     """Mean of numbers over draws, rounded as the column is."""
     draws = [decode_number(column, draw) for draw in scores]
+    first = draws[0].values
     if len(draws) == 1:
         return draws[0]
-    mean = np.mean([draw.values.astype(np.float64) for draw in draws], axis=0)
-    kind = draws[0].values.dtype
-    if kind == np.int64:
-        step = column["step"] or 1
-        mean = np.rint(mean / step) * step
-    elif column["decimals"] >= 0:
-        mean = np.round(mean, column["decimals"])
-    return replace(draws[0], values=mean.astype(kind))
+    if first.dtype != np.int64:
+        mean = np.mean([draw.values.astype(np.float64) for draw in draws], axis=0)
+        mean = np.round(mean, column["decimals"]) if column["decimals"] >= 0 else mean
+        return replace(draws[0], values=mean.astype(first.dtype))
+    # times in nanoseconds are large: what is averaged is how far they are from the least
+    values, step = np.stack([draw.values for draw in draws]), column["step"] or 1
+    least = values.min(0)
+    above = values.astype(np.uint64) - least.astype(np.uint64)
+    steps = np.rint(above.astype(np.float64).mean(0) / step).astype(np.uint64)
+    way = np.minimum(steps * np.uint64(step), above.max(0))
+    return replace(draws[0], values=(least.astype(np.uint64) + way).astype(np.int64))
 
 
 def fill_missing(

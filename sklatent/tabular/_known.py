@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
-from numbers import Real
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from scipy.special import ndtri
 
-from sklatent.tabular._cells import TIMES, Cells, read_array
+from sklatent.tabular._cells import TIMES, Cells, is_missing, read_array
 from sklatent.tabular._codecs import (
     Column,
     decode_levels,
@@ -20,7 +19,7 @@ from sklatent.tabular._codecs import (
     encode_levels,
     encode_number,
 )
-from sklatent.tabular._mixed import align, decode_columns
+from sklatent.tabular._mixed import align, decode_columns, time_in_units
 
 # A code or score that cells must have; the levels that are allowed, as a mask; score, least and
 # greatest score of each value that is allowed, as rows; or the least and greatest score.
@@ -28,7 +27,6 @@ Limit = float | np.ndarray | tuple[float, float]
 
 # The share of the range of a number that its values are wide, where these have no steps.
 _WIDTH = 1e-9
-_UNITS_PER_SECOND = {"D": 1 / 86_400, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def limits_of(
@@ -105,9 +103,17 @@ def obeying(
         else:
             asked = _cells(column, list(wanted) if _is_list(wanted) else [wanted], name).values
             asked = np.unique(asked.astype(values.dtype))
-            values = asked[np.searchsorted((asked[1:] / 2 + asked[:-1] / 2), values)]
+            values = asked[np.searchsorted(_middles(asked), values)]
         columns[place] = replace(columns[place], values=values.astype(columns[place].values.dtype))
     return columns
+
+
+def _middles(values: np.ndarray) -> np.ndarray:
+    below, above = values[:-1], values[1:]
+    if values.dtype == np.int64:  # the difference may be more than int64 holds
+        half = (above.astype(np.uint64) - below.astype(np.uint64)) // 2
+        return below + half.astype(np.int64)
+    return below / 2 + above / 2
 
 
 def _each(
@@ -185,53 +191,42 @@ def _cells(column: Column, values: list[Any], name: Any) -> Cells:
     if cells.missing is not None:
         raise ValueError(f"The condition on column {name!r} asks for a missing cell: give a value.")
     known = column["values"] if column["kind"] == "number" else column["levels"]
-    if isinstance(known, np.ndarray) and known.dtype == np.float32:
+    if not isinstance(known, np.ndarray):
+        return cells
+    for value, read in zip(values, cells.values.tolist(), strict=True):
+        if not _is_exact(value, read) and known[0] <= read <= known[-1]:
+            raise ValueError(
+                f"The condition on column {name!r} asks for {value!r}, which cannot be told from "
+                f"{read!r}: numbers of this size are computed with in float64."
+            )
+    if known.dtype == np.float32:
         # a number is what it is in the precision of its column
         return replace(cells, values=cells.values.astype(np.float32))
     return cells
 
 
+def _is_exact(value: Any, read: Any) -> bool:
+    """Tell whether a whole number or a decimal is the number that was read."""
+    if isinstance(value, Decimal):  # as it is written, where floats have digits after the point
+        return value == (Decimal(repr(read)) if abs(read) < 2**53 else Decimal(read))
+    return not isinstance(value, Integral) or int(read) == int(value)
+
+
 def _times(column: Column, values: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     """Whole units at or before each time, and whether the time is later than these."""
-    kind = "m8" if column["family"] == "duration" else "M8"
-    try:
-        times = [_time(value, kind, column["store"].get("zone")) for value in values]
-    except (TypeError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"The condition on column {name!r} holds {values}, which are not all "
-            f"{'durations' if kind == 'm8' else 'dates'}."
-        ) from error
-    if np.isnat(times).any():
+    if any(map(is_missing, values)):
         raise ValueError(f"The condition on column {name!r} asks for a missing cell: give a value.")
-    pairs = [_in_units(time, f"{kind}[{{}}]".format, column["unit"]) for time in times]
+    kind = "durations" if column["family"] == "duration" else "dates"
+    try:
+        pairs = [time_in_units(value, column) for value in values]
+    except ValueError as error:
+        raise ValueError(
+            f"The condition on column {name!r} holds {values}, which are not all {kind}."
+        ) from error
+    except TypeError as error:
+        raise TypeError(f"The condition on column {name!r} asks for {values}: {error}.") from error
     whole, later = zip(*pairs, strict=True)
     return np.array(whole, dtype=np.int64), np.array(later)
-
-
-def _time(value: Any, kind: str, zone: str | None) -> Any:
-    """Read a time as numpy has it, in UTC where the column has a time zone."""
-    if kind == "m8":
-        return value.to_timedelta64() if hasattr(value, "to_timedelta64") else np.timedelta64(value)
-    if zone is not None and getattr(value, "tzinfo", None) is None:
-        # what clocks show there, as pandas reads it
-        time = np.datetime64(value)
-        if np.isnat(time):
-            return time
-        local = time.astype("M8[us]").item().replace(tzinfo=ZoneInfo(zone))
-        return time - np.timedelta64(local.utcoffset())
-    if getattr(value, "tzinfo", None) is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    # pandas counts nanoseconds, which Python's times lack
-    return value.to_datetime64() if hasattr(value, "to_datetime64") else np.datetime64(value)
-
-
-def _in_units(time: Any, dtype: Any, unit: str) -> tuple[int, bool]:
-    seconds = int(time.astype(dtype("s")).astype(np.int64))
-    if abs(seconds) * _UNITS_PER_SECOND[unit] > 2**62:
-        return (2**62 if seconds > 0 else -(2**62)), False  # beyond all that the unit can count
-    whole = time.astype(dtype(unit))
-    whole = whole - 1 if whole > time else whole
-    return int(whole.astype(np.int64)), bool(whole < time)
 
 
 def _any_of(column: Column, values: list[Any], name: Any) -> Limit:
@@ -308,6 +303,7 @@ def _ends(column: Column, ends: tuple[Any, ...], name: Any) -> tuple[Any, Any]:
     high = values[-1] if high is None else min(high, values[-1])
     if values.dtype == np.int64:
         step = column["step"] or 1
+        low, high = (end.item() if isinstance(end, np.generic) else end for end in (low, high))
         low, high = int(-(-low // step) * step), int(high // step * step)
     elif column["decimals"] >= 0:
         low, high = (_rounded(column, low, np.ceil), _rounded(column, high, np.floor))
@@ -352,7 +348,9 @@ def _around(column: Column, value: Any) -> np.ndarray:
         steps = 10.0 ** -column["decimals"]
     half = max(steps / 2, _WIDTH * (float(values[-1]) - float(values[0])))
     if values.dtype == np.int64 and half >= 1:
-        half = int(half)
+        value, half = int(value), int(half)
+        # whatever is outside is moved to the ends
+        return np.array([max(value - half, values[0]), min(value + half, values[-1])])
     return np.array([value - half, value + half])
 
 

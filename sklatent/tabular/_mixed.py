@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklatent.tabular._blocks import Block
-from sklatent.tabular._cells import Cells
+from sklatent.tabular._cells import TIMES, Cells
 from sklatent.tabular._codecs import (
     Column,
     decode_levels,
@@ -20,11 +20,11 @@ from sklatent.tabular._codecs import (
     log_slope,
     tie_table,
 )
+from sklatent.tabular._times import NANOSECONDS, duration, in_units, moment
 
 _TIMES = ("date", "datetime")
 _PLAIN = ("number", "boolean")
 _LARGEST_INT = np.iinfo(np.int64).max
-_NANOSECONDS = {"D": 86_400 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _WORDS_FOR = {"label": "words", "number": "numbers", "boolean": "booleans", "duration": "durations"}
 
 
@@ -165,6 +165,8 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
     ------
     ValueError
         If the cells mean something else than in ``fit``.
+    TypeError
+        If times have a time zone and those of ``fit`` had none, or the reverse.
     """
     family = column["family"]
     if family == "empty" or (cells.missing is not None and cells.missing.all()):
@@ -181,13 +183,70 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
             values = np.array(cells.levels)[values]
         return Cells("number", values, cells.missing)
     if (family in _TIMES and cells.family in _TIMES) or family == cells.family == "duration":
+        _check_zones(column["store"].get("zone"), cells.store.get("zone"), name)
         return in_unit(cells, column["unit"])
+    if family in TIMES and cells.family == "label" and not numbers:
+        return _read_times(column, cells, name)
     if family == "label" and (
         cells.family == "label" or (numbers and not isinstance(column["levels"][0], str))
     ):
         return cells
     was, now = (_WORDS_FOR.get(kind, "dates") for kind in (family, cells.family))
     raise ValueError(f"Column {name!r} holds {now}, but held {was} in fit.")
+
+
+def _check_zones(was: str | None, now: str | None, name: Any) -> None:
+    """Refuse times with a time zone where there was none, and the reverse."""
+    if (was is None) != (now is None):
+        kinds = ["without a time zone" if zone is None else f"in {zone}" for zone in (was, now)]
+        raise TypeError(
+            f"Column {name!r} holds times {kinds[1]}, but held times {kinds[0]} in fit: give both "
+            "a time zone, or none."
+        )
+
+
+def time_in_units(value: Any, column: Column) -> tuple[int, bool]:
+    """Read a date, a time or a duration, in words or not.
+
+    Parameters
+    ----------
+    value : object
+        What stands for a time of the column.
+    column : dict
+        A fitted column of such.
+
+    Returns
+    -------
+    whole : int
+        Whole units of the column at or before the time, or the last that these can count.
+    later : bool
+        Whether the time is later than these.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    TypeError
+        If it has a time zone and the column has none, or the reverse.
+    """
+    if column["family"] == "duration":
+        return in_units(duration(value), column["unit"])
+    return in_units(moment(value, column["store"].get("zone")), column["unit"])
+
+
+def _read_times(column: Column, cells: Cells, name: Any) -> Cells:
+    """Read words as the dates or durations that ``fit`` saw."""
+    whole = np.zeros(len(cells.levels), dtype=np.int64)
+    for at in np.unique(cells.present()):
+        try:
+            whole[at], _ = time_in_units(cells.levels[at], column)
+        except (TypeError, ValueError) as error:
+            was = _WORDS_FOR.get(column["family"], "dates")
+            raise type(error)(
+                f"Column {name!r} holds words, but held {was} in fit, and {cells.levels[at]!r} "
+                f"cannot be read as such in ISO 8601: {error}."
+            ) from error
+    return Cells(column["family"], whole[cells.values], cells.missing, unit=column["unit"])
 
 
 def in_unit(cells: Cells, unit: str) -> Cells:
@@ -208,7 +267,7 @@ def in_unit(cells: Cells, unit: str) -> Cells:
     """
     if cells.unit == unit:
         return cells
-    now, then = _NANOSECONDS[cells.unit], _NANOSECONDS[unit]
+    now, then = NANOSECONDS[cells.unit], NANOSECONDS[unit]
     if now < then:
         values = cells.values // (then // now)
     else:

@@ -8,12 +8,12 @@ from datetime import UTC
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from sklatent.tabular._cells import TIMES, Cells
 from sklatent.tabular._frames import FrameSchema, to_kind
+from sklatent.tabular._times import zone_of
 
 
 def number_cells(values: np.ndarray, schema: FrameSchema) -> list[Cells]:
@@ -172,7 +172,7 @@ def _moments(cells: Cells) -> list[Any]:
     times = _times(replace(cells, missing=None))
     moments = times.astype(f"{times.dtype.str[1:3]}[us]").tolist()
     if "zone" in cells.store:
-        zone = ZoneInfo(cells.store["zone"])
+        zone = zone_of(cells.store["zone"])
         return [time.replace(tzinfo=UTC).astimezone(zone) for time in moments]
     return list(moments)
 

@@ -149,3 +149,21 @@ FRAME = pd.DataFrame({"x": [1.0, 2.0], "word": ["a", "b"]})
 def test_tables_that_cannot_be_compared(other: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         read_tables({"a": FRAME, "b": other}, 1)
+
+
+NAIVE = pd.DataFrame({"t": pd.to_datetime([DAY, DAY, None])})
+AWARE = pd.DataFrame({"t": NAIVE["t"].dt.tz_localize("America/New_York")})
+
+
+@pytest.mark.parametrize("as_library", [lambda X: X, pl.from_pandas, lambda X: X.astype(object)])
+def test_dates_with_and_without_a_time_zone_are_not_compared(as_library: Any) -> None:
+    naive, aware = as_library(NAIVE), as_library(AWARE)
+    with pytest.raises(ValueError, match=r"'t' have no time zone in a, but a time zone in b"):
+        read_tables({"a": naive, "b": aware}, 1)
+    with pytest.raises(ValueError, match=r"'t' have a time zone in a, but no time zone in b"):
+        read_tables({"a": aware, "b": naive}, 1)
+    # the same instants, whatever clocks show
+    utc = AWARE.assign(t=AWARE["t"].dt.tz_convert("Etc/GMT-14"))
+    tables = read_tables({"a": aware, "b": utc, "c": aware}, 1)
+    for matrix in tables.matrices:
+        np.testing.assert_array_equal(matrix[:, 0], [1577836800e6 + 5 * 3600e6] * 2 + [nan])

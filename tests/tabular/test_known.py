@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,26 @@ OBEYED: dict[str, tuple[str, Any, Any]] = {
         datetime(2024, 3, 2, 11, tzinfo=UTC),
         lambda s: s == pd.Timestamp("2024-03-02 12:00", tz="Europe/Berlin"),
     ),
+    "clock and offset": (
+        "zoned",
+        "2024-03-02T20:00+09:00",
+        lambda s: s == pd.Timestamp("2024-03-02 11:00", tz="UTC"),
+    ),
+    "offsets, range": (
+        "zoned",
+        ("2024-03-02T20:00+09:00", "2024-03-02T12:00:00Z"),
+        lambda s: s.between(
+            pd.Timestamp("2024-03-02 11:00", tz="UTC"), pd.Timestamp("2024-03-02 12:00", tz="UTC")
+        ),
+    ),
     "wait": ("wait", timedelta(seconds=30), lambda s: s == pd.Timedelta("30s")),
+    "wait in words": ("wait", "0 days 00:00:30", lambda s: s == pd.Timedelta("30s")),
+    "wait, ISO": ("wait", ["PT30S", "PT1M"], lambda s: s.dt.total_seconds().isin([30, 60])),
+    "waits in words": (
+        "wait",
+        ("1 min", "2 minutes"),
+        lambda s: s.between(pd.Timedelta("60s"), pd.Timedelta("120s")),
+    ),
     "waits": (
         "wait",
         (pd.Timedelta("29.5s"), np.timedelta64(31, "s")),
@@ -206,6 +226,111 @@ def test_impossible_conditions_say_what_the_column_holds(case: str) -> None:
     conditions, words = IMPOSSIBLE[case]
     with pytest.raises(ValueError, match=words):
         TABLE.table.limits(conditions)
+
+
+WITHOUT = [
+    "2024-01-10",
+    datetime(2024, 3, 2),
+    date(2024, 3, 2),
+    np.datetime64("2024-03-02"),
+    pd.Timestamp("2024-03-02"),
+]
+WITH = [
+    "2024-03-02T12:00+09:00",
+    datetime(2024, 3, 2, tzinfo=UTC),
+    pd.Timestamp("2024-03-02", tz="Asia/Tokyo"),
+]
+
+
+@pytest.mark.parametrize("wanted", WITH)
+@pytest.mark.parametrize("name", ["day", "stamp"])
+def test_times_with_a_zone_where_the_column_has_none(name: str, wanted: Any) -> None:
+    for condition in (wanted, [wanted], (wanted, None)):
+        with pytest.raises(TypeError, match=rf"'{name}' asks for .*: it has a time zone, which"):
+            TABLE.table.limits({name: condition})
+
+
+@pytest.mark.parametrize("wanted", WITHOUT[1:])
+def test_times_without_a_zone_where_the_column_has_one(wanted: Any) -> None:
+    for condition in (wanted, [wanted], (None, wanted)):
+        with pytest.raises(TypeError, match=r"'zoned' asks for .*no time zone.* Europe/Berlin"):
+            TABLE.table.limits({"zoned": condition})
+
+
+# Neighbours as float64 has them.
+HUGE = [2**64 - 2048 * i for i in range(1, 41)]
+HUGE_COLUMNS: list[Any] = [
+    pd.Series(np.array(HUGE, dtype="uint64")),
+    pd.Series(HUGE, dtype="UInt64"),
+    pd.Series(HUGE, dtype=object),
+    pl.Series(HUGE, dtype=pl.UInt64),
+    pl.Series(HUGE, dtype=pl.Int128),
+    pl.Series(HUGE, dtype=pl.Int128).cast(pl.Decimal(30, 0)),
+]
+
+
+def huge_table(column: Any, few: bool) -> Any:
+    frame = pl.DataFrame if isinstance(column, pl.Series) else pd.DataFrame
+    how: dict[str, Any] = {"categorical_features": ["id"]} if few else {}
+    return TabularEncoder(mode="quantile", **how).fit(frame({"id": column})).table
+
+
+@pytest.mark.parametrize("few", [False, True], ids=["number", "category"])
+@pytest.mark.parametrize("column", HUGE_COLUMNS, ids=lambda c: f"{type(c).__module__} {c.dtype}")
+def test_conditions_on_huge_integers_are_exact_or_an_error(column: Any, few: bool) -> None:
+    table = huge_table(column, few)
+    for wanted in (HUGE[3], [HUGE[3]], Decimal(HUGE[3]), (HUGE[3], HUGE[3])):
+        limit = table.limits({"id": wanted})[0]
+        if few:
+            code = np.flatnonzero(limit)[0] if isinstance(limit, np.ndarray) else limit
+            assert table.columns[0]["levels"][int(code)] == HUGE[3]
+            continue
+        score = limit if isinstance(limit, float) else np.ravel(limit)[0]
+        found = table.obeying({"id": wanted}, np.full((5, 1), score))["id"]
+        assert list(map(int, found)) == [HUGE[3]] * 5
+        assert found.dtype == column.dtype
+    for between in (HUGE[3] - 1, HUGE[3] + 1, Decimal(HUGE[3] - 1)):
+        for wanted in (between, [HUGE[3], between], (None, between)):
+            with pytest.raises(ValueError, match=r"'id' asks for .*, which cannot be told from"):
+                table.limits({"id": wanted})
+    # beyond all that the column has
+    assert np.all(np.isinf(table.limits({"id": (0, 2**100 + 1)})[0])) or few
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "array"])
+def test_conditions_at_the_ends_of_int64_do_not_wrap(container: str) -> None:
+    ends = [-(2**63), 2**63 - 1]
+    cells = np.array([*ends, *np.random.default_rng(1).integers(*ends, 200)])
+    name: Any = 0 if container == "array" else "a"
+    X: Any = {"a": cells}
+    if container == "array":
+        X = np.array([cells, cells]).T.astype(object)
+    else:
+        X = pd.DataFrame(X) if container == "pandas" else pl.DataFrame(X)
+    table = TabularEncoder(mode="quantile").fit(X).table
+    scores = np.tile(np.linspace(-9, 9, 500)[:, None], X.shape[1])
+    for low, high in ((ends[0], 0), (0, ends[1]), (None, -1), (-(2**70), 2**70)):
+        limit = table.limits({name: (low, high)})[0]
+        found = table.obeying({name: (low, high)}, np.clip(scores, *limit))
+        found = np.asarray(found)[:, 0].astype(object)
+        assert all((low is None or low <= cell) and cell <= high for cell in found)
+        assert len(set(found)) > 50
+    for value in ends:
+        limit = table.limits({name: value})[0]
+        found = table.obeying({name: value}, np.full(scores.shape, limit))
+        assert set(np.asarray(found)[:, 0]) == {value}
+    found = np.asarray(table.obeying({name: ends}, scores))[:, 0]
+    assert (found[scores[:, 0] < -1] == ends[0]).all()
+    assert (found[scores[:, 0] > 1] == ends[1]).all()
+
+
+def test_neighbours_that_floats_cannot_tell_apart_are_both_drawn() -> None:
+    ids = pd.DataFrame({"id": 2**62 + np.arange(20) * 3})
+    table = TabularEncoder(mode="quantile").fit(ids).table
+    asked = [2**62 + 9, 2**62 + 12]
+    limits = table.limits({"id": asked})[0]
+    found = table.obeying({"id": asked}, limits[:, :1])["id"]
+    assert found.tolist() == asked
 
 
 @pytest.mark.parametrize("wrong", [[("word", "a")], "word", 3])
