@@ -38,6 +38,7 @@ from sklatent.base import (
     OutOfFoldMixin,
     ReconstructionMixin,
     SamplerMixin,
+    TableParameters,
     in_parts,
     latent_model,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "SampleDistance",
     "SamplerMixin",
     "StrOptions",
+    "TableParameters",
     "autoencoder_recipe",
     "choose_width",
     "energy_distance",

@@ -196,4 +196,6 @@ class FittedNet:
     def from_state(cls, module: type[torch.nn.Module], state: dict[str, Any]) -> "FittedNet":
         """Rebuild the net; without its device, the CPU answers."""
         device = resolve_device(state["device"], missing_ok=True)
-        return cls(module, state["module_params"], state["weights"], device)
+        # parameters that came after the release that saved the net
+        earlier: dict[str, Any] = getattr(module, "EARLIER", {})
+        return cls(module, {**earlier, **state["module_params"]}, state["weights"], device)

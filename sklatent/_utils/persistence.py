@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -29,7 +30,7 @@ OLD_PATHS = {
 }
 
 # Raised when a saved state changes so that older releases could not read it.
-FORMAT = 2
+FORMAT = 3
 
 
 def _version() -> str:
@@ -72,6 +73,16 @@ def check_state(name: str, state: dict[str, Any]) -> dict[str, Any]:
             stacklevel=3,
         )
     return state
+
+
+def with_new_parameters(cls: type[BaseEstimator], state: dict[str, Any]) -> dict[str, Any]:
+    """Add the parameters that came after the release that saved a state, at their defaults."""
+    added = {
+        name: parameter.default
+        for name, parameter in signature(cls).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    return added | state
 
 
 @contextmanager

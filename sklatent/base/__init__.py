@@ -2,7 +2,7 @@
 
 from sklatent.base._body import Body, MixedTables
 from sklatent.base._model import BaseLatentModel
-from sklatent.base._params import TrainingParameters, latent_model
+from sklatent.base._params import TableParameters, TrainingParameters, latent_model
 from sklatent.base._verbs import (
     CompletionMixin,
     DecoderMixin,
@@ -27,6 +27,7 @@ __all__ = [
     "OutOfFoldMixin",
     "ReconstructionMixin",
     "SamplerMixin",
+    "TableParameters",
     "TrainingParameters",
     "in_parts",
     "latent_model",

@@ -2,7 +2,6 @@
 
 import warnings
 from functools import partial
-from inspect import signature
 from numbers import Integral
 from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, Self
@@ -33,12 +32,21 @@ from sklatent._utils._params import (
     _fit_context,
 )
 from sklatent._utils.declaration import Declaration
-from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.base._body import Body
 from sklatent.base._callbacks import Watcher
 from sklatent.base._params import TrainingParameters
 from sklatent.base._saved import parts_of
 from sklatent.tabular import AnyRows, TabularEncoder
+
+# Parameters of a model of mixed tables that say what its columns are.
+_OF_COLUMNS = (
+    "mode",
+    "categorical_features",
+    "numerical_features",
+    "identifier_features",
+    "handle_unknown",
+)
 
 
 class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
@@ -194,11 +202,8 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         for name in [*vars(self)]:
             if name.endswith("_") or name == "_body":
                 delattr(self, name)
-        table = TabularEncoder(
-            standardize=self.standardize,
-            mode=getattr(self, "mode", "auto"),
-            categorical_features=getattr(self, "categorical_features", None),
-        )
+        of_columns = {name: getattr(self, name) for name in _OF_COLUMNS if hasattr(self, name)}
+        table = TabularEncoder(standardize=self.standardize, **of_columns)
         if "mixed" in self._declares.tables:
             rows = table.open(X, estimator=self)
         else:
@@ -350,11 +355,7 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved model, on the CPU where its device is missing."""
-        state = check_state(type(self).__name__, state)
-        # parameters that came after the release that saved the model
-        for name, parameter in signature(type(self)).parameters.items():
-            if parameter.default is not parameter.empty:
-                state.setdefault(name, parameter.default)
+        state = with_new_parameters(type(self), check_state(type(self).__name__, state))
         parts, net = parts_of(state), state.get("net_")
         super().__setstate__(state)
         if isinstance(net, dict):

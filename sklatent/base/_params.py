@@ -231,3 +231,37 @@ class TrainingParameters:
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+
+
+@shared_parameters
+class TableParameters(TrainingParameters):
+    """What every model that takes mixed tables takes: what its columns are.
+
+    Parameters
+    ----------
+    categorical_features : array-like of {bool, int, str}, default=None
+        Columns that are categories whatever they hold: a mask, positions or names. With any,
+        ``mode="auto"`` is "quantile".
+    numerical_features : array-like of {bool, int, str}, default=None
+        Columns that are ordered numbers however few values they have. Numbers of more than ten
+        different values always are.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows, such as customer numbers: the model leaves them out.
+        See :class:`TabularEncoder`.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What becomes of levels that ``fit`` did not see: they count as missing, and a warning
+        names their columns; or they are refused.
+    """
+
+    _: KW_ONLY
+    categorical_features: Any = None
+    numerical_features: Any = None
+    identifier_features: Any = "auto"
+    handle_unknown: Literal["missing", "error"] = "missing"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "categorical_features": ["array-like", None],
+        "numerical_features": ["array-like", None],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
+    }

@@ -10,10 +10,6 @@ from sklatent.nn._cells import (
     Guess,
     columns_of,
     draw_levels,
-    draw_mixture,
-    gaussian_log_prob,
-    mixture_log_prob,
-    mixture_parts,
 )
 from sklatent.nn._layers import (
     ACTIVATIONS,
@@ -24,6 +20,14 @@ from sklatent.nn._layers import (
     gaussian_kl,
     mlp,
     squared_error,
+)
+from sklatent.nn._mixtures import (
+    draw_mixture,
+    draw_truncated,
+    gaussian_log_prob,
+    log_mass_between,
+    mixture_log_prob,
+    mixture_parts,
 )
 
 __all__ = [
@@ -41,9 +45,11 @@ __all__ = [
     "columns_of",
     "draw_levels",
     "draw_mixture",
+    "draw_truncated",
     "energy_distance",
     "gaussian_kl",
     "gaussian_log_prob",
+    "log_mass_between",
     "mixture_log_prob",
     "mixture_parts",
     "mlp",

@@ -11,18 +11,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sklatent.nn._layers import LOG_2PI
+from sklatent.nn._mixtures import N_MIXED, log_mass_between, mixture_log_prob
 
 # Width of the vectors of cells, and of the hidden layers behind the columns.
 CELL_WIDTH = 96
 # A number is embedded by linear interpolation between so many vectors, over +- REACH scores.
 N_HATS = 24
 REACH = 4.0
-# Normals in the mixture of a number; the first stand by themselves, the others move with the
-# guess that the factors make.
-N_MIXED = 6
+# Of the normals in the mixture of a number the first stand by themselves, the others move with
+# the guess that the factors make.
 N_FIXED = 3
-LOG_SCALE_RANGE = (-6.0, 2.0)
+# Farther out a cell says no more about the factors: a typo shall not decide about its row.
+FARTHEST = 6.0
 # Correlation of a factor with its component of the code at the start.
 FIDELITY = 0.95
 # Kind, first column, one past the last, number of levels, whether cells are missing.
@@ -152,6 +152,9 @@ class FactorGuide(nn.Module):
     def scores(self, cells: Tensor, which: slice = slice(None)) -> Tensor:
         """Scores of the stored cells (n, m) of some columns, NaN where missing."""
         offset = self.level_offset[which]
+        cells = torch.cat(
+            [cells[:, : len(offset)], cells[:, len(offset) :].clamp(-FARTHEST, FARTHEST)], 1
+        )
         if not len(offset):
             return cells
         levels = cells[:, : len(offset)]
@@ -383,11 +386,14 @@ class ColumnHeads(nn.Module):
         self.missing_weight = nn.Parameter(torch.zeros(len(self.missing), width))
         self.missing_bias = nn.Parameter(torch.zeros(len(self.missing)))
 
-    def log_prob(self, hidden: Tensor, x: Tensor, guess: Guess) -> Tensor:
+    def log_prob(
+        self, hidden: Tensor, x: Tensor, guess: Guess, within: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
         """Log-likelihood of stored cells (n, q) given hidden vectors (n, q, width): (n, q).
 
-        ``guess`` is that of the factors, (n, q). A missing cell counts with the probability of
-        being missing alone.
+        ``guess`` is that of the factors, (n, q). A number whose interval ``within`` is wide counts
+        with the probability of that, others with their density; a missing cell with the
+        probability of being missing alone.
         """
         missing = torch.isnan(x)
         filled = torch.nan_to_num(x)
@@ -403,7 +409,8 @@ class ColumnHeads(nn.Module):
             outputs = torch.einsum("nqh,qho->nqo", hidden[:, numbers], self.number_weight)
             around = Guess(mean[:, numbers], log_deviation[:, numbers])
             outputs = _moved(outputs + self.number_bias, around)
-            found.append(mixture_log_prob(outputs, filled[:, numbers]))
+            log_prob = mixture_log_prob(outputs, filled[:, numbers])
+            found.append(log_prob if within is None else _with_masses(log_prob, outputs, *within))
         if not found:
             return x
         log_prob = torch.cat(found, 1).masked_fill(missing, 0.0)
@@ -434,6 +441,14 @@ class ColumnHeads(nn.Module):
         return hidden @ self.missing_weight[at] + self.missing_bias[at]
 
 
+def _with_masses(log_prob: Tensor, outputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Put log-probabilities of wide intervals (n, m) in the place of log-densities."""
+    wide = low < high
+    if not wide.any():
+        return log_prob
+    return log_prob.masked_scatter(wide, log_mass_between(outputs[wide], low[wide], high[wide]))
+
+
 def _moved(outputs: Tensor, guess: Guess) -> Tensor:
     """Put the moving normals (..., 3 * N_MIXED) where the guess (...) lies, in its units."""
     logits, means, log_scales = torch.split(outputs, N_MIXED, -1)
@@ -444,34 +459,7 @@ def _moved(outputs: Tensor, guess: Guess) -> Tensor:
     return torch.cat(parts, -1)
 
 
-def mixture_parts(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-weights, means and log-scales of mixtures of normals, (..., N_MIXED) each."""
-    logits, means, log_scales = torch.split(outputs, N_MIXED, -1)
-    return nn.functional.log_softmax(logits, -1), means, log_scales.clamp(*LOG_SCALE_RANGE)
-
-
-def mixture_log_prob(outputs: Tensor, x: Tensor) -> Tensor:
-    """Log-density of numbers (...,) under mixtures of normals given by (..., 3 * N_MIXED)."""
-    log_weights, means, log_scales = mixture_parts(outputs)
-    parts = gaussian_log_prob(x[..., None], means, log_scales)
-    return torch.logsumexp(log_weights + parts, -1)
-
-
-def gaussian_log_prob(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Log-density of normals, element by element."""
-    return -0.5 * ((x - mean) * torch.exp(-log_scale)) ** 2 - log_scale - 0.5 * LOG_2PI
-
-
 def draw_levels(logits: Tensor, generator: torch.Generator) -> Tensor:
     """Draw one level per row of logits (n, n_levels)."""
     chosen = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)
     return chosen[:, 0].to(logits)
-
-
-def draw_mixture(outputs: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one number per mixture of normals (n, 3 * N_MIXED)."""
-    log_weights, means, log_scales = mixture_parts(outputs)
-    chosen = torch.multinomial(torch.exp(log_weights), 1, generator=generator)
-    noise = torch.empty_like(chosen, dtype=means.dtype).normal_(generator=generator)
-    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * noise
-    return drawn[:, 0]

@@ -16,7 +16,9 @@ from sklatent.nn import (
     Guess,
     draw_levels,
     draw_mixture,
+    draw_truncated,
     gaussian_log_prob,
+    log_mass_between,
     mixture_parts,
 )
 from sklatent.parts._prior import draw_codes
@@ -29,8 +31,6 @@ SHARED_PARTICLES, FEWEST_SHARED = 8, 1024
 MAX_NUMBERS = 1 << 25
 # The encoder's part of the proposal is wider than the posterior, so that no weight is huge.
 WIDENING = 1.2
-# Least share of a normal distribution that is drawn, or that an interval is taken to have.
-SMALLEST = 1e-300
 
 
 class Completable(Protocol):
@@ -299,53 +299,3 @@ def pick(probability: Tensor, uniform: Tensor) -> Tensor:
     """Choose columns (n, 1) of probabilities (n, q) by uniform numbers (n,)."""
     reached = probability.double().cumsum(1)
     return torch.searchsorted(reached, uniform[:, None]).clamp(max=probability.shape[1] - 1)
-
-
-def draw_truncated(
-    outputs: Tensor, low: float, high: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Draw from mixtures of normals (n, 3 * N_MIXED) within a range; and the log of its mass."""
-    log_weights, means, log_scales = mixture_parts(outputs.double())
-    lower, upper, mirrored = _standardized(low, high, means, log_scales)
-    log_mass = log_weights + _log_between(lower, upper)
-    chosen = torch.multinomial(torch.softmax(log_mass, 1), 1, generator=generator)
-    lower, upper, mirrored = (part.gather(1, chosen) for part in (lower, upper, mirrored))
-    uniform = torch.empty_like(lower).uniform_(generator=generator)
-    log_share = torch.logaddexp(
-        torch.log1p(-uniform) + torch.special.log_ndtr(lower),
-        torch.log(uniform) + torch.special.log_ndtr(upper),
-    )
-    # so far out that no number holds the share, all of it lies at the nearest edge
-    share = torch.exp(log_share).clamp(SMALLEST, 1 - 1e-16)
-    drawn = torch.special.ndtri(share).clamp(lower, upper)
-    drawn = torch.where(mirrored, -drawn, drawn)
-    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * drawn
-    return drawn[:, 0].clamp(low, high).to(outputs), torch.logsumexp(log_mass, 1).to(outputs)
-
-
-def log_mass_between(outputs: Tensor, low: float, high: float) -> Tensor:
-    """Log-probability (n,) of a range under mixtures of normals (n, 3 * N_MIXED)."""
-    log_weights, means, log_scales = mixture_parts(outputs.double())
-    lower, upper, _ = _standardized(low, high, means, log_scales)
-    log_mass: Tensor = torch.logsumexp(log_weights + _log_between(lower, upper), 1)
-    return log_mass.to(outputs)
-
-
-def _standardized(
-    low: float, high: float, means: Tensor, log_scales: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Ends of a range in standard normal units, mirrored to below the mean if it lies above.
-
-    There small masses are exact; above the mean they are lost in the rounding of a share near 1.
-    """
-    lower = (low - means) * torch.exp(-log_scales)
-    upper = (high - means) * torch.exp(-log_scales)
-    mirrored = lower > 0
-    return torch.where(mirrored, -upper, lower), torch.where(mirrored, -lower, upper), mirrored
-
-
-def _log_between(lower: Tensor, upper: Tensor) -> Tensor:
-    """Log-probability of an interval of the standard normal distribution."""
-    log_upper: Tensor = torch.special.log_ndtr(upper)
-    rest = -torch.expm1(torch.special.log_ndtr(lower) - log_upper)
-    return log_upper + torch.log(rest.clamp_min(SMALLEST))

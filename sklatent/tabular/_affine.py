@@ -149,7 +149,11 @@ class AffineTable:
         """Encode validated rows into a new C-contiguous matrix in their dtype."""
         return affine_encode(_values_of(rows), self.center, self.scale)
 
-    def decode(self, matrix: np.ndarray) -> Any:
+    def unknown(self, rows: AnyRows) -> np.ndarray:
+        """No number is unknown."""
+        return np.zeros(rows.shape, dtype=bool)
+
+    def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:
         """Decode a matrix into the container that ``fit`` saw."""
         return self.build(self.values(matrix))
 

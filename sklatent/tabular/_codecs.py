@@ -13,6 +13,20 @@ from sklatent.tabular._cells import Cells
 # What is fitted about a column: strings, numbers, arrays and lists, so that it saves as it is.
 Column = dict[str, Any]
 
+_UNITS_PER_DAY = {
+    "s": 86_400,
+    "ms": 86_400 * 10**3,
+    "us": 86_400 * 10**6,
+    "ns": 86_400 * 10**9,
+}
+# Scores end here, so that their squares fit into float32.
+_FARTHEST = 1e15
+# Shares of the training cells between which the scale beyond them is measured: the first whose
+# values differ.
+_INNER = ((0.25, 0.75), (0.1, 0.9), (0.05, 0.95), (0.01, 0.99))
+_TAIL = 0.1
+_NEXT_TO_NOTHING = 1e-6
+
 # A number is a category only if its levels are seen this often on average.
 _ROWS_PER_LEVEL = 5
 _MOST_DECIMALS = 6
@@ -27,15 +41,15 @@ _NATURAL_STEPS = {
 }
 
 
-def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int) -> Column:
+def fit_column(cells: Cells, *, role: str, n_quantiles: int, max_levels: int) -> Column:
     """Learn how to encode a column.
 
     Parameters
     ----------
     cells : Cells
         The training cells.
-    forced : bool
-        Whether the column is a category whatever it holds.
+    role : {"category", "number", ""}
+        What the column is to be; "" leaves that to its cells.
     n_quantiles : int
         Most values of a number that are kept, besides those of large shares.
     max_levels : int
@@ -59,14 +73,13 @@ def fit_column(cells: Cells, *, forced: bool, n_quantiles: int, max_levels: int)
     if cells.family == "label":
         return {**column, **_fit_labels(cells, present)}
     distinct, counts = np.unique(present, return_counts=True)
-    nearest = not forced and cells.family != "boolean"
     few = len(distinct) <= max_levels and _ROWS_PER_LEVEL * len(distinct) <= len(present)
     if len(distinct) == 1 and cells.missing is None:
-        return {**column, "kind": "constant", "levels": distinct, "nearest": nearest}
-    if forced or few or len(distinct) == 1 or cells.family == "boolean":
-        if cells.family == "boolean":
-            distinct = np.arange(2)
-        return {**column, "kind": "category", "levels": distinct, "nearest": nearest}
+        return {**column, "kind": "constant", "levels": distinct}
+    if cells.family == "boolean":
+        return {**column, "kind": "category", "levels": np.arange(2)}
+    if role == "category" or len(distinct) == 1 or (few and role != "number"):
+        return {**column, "kind": "category", "levels": distinct}
     return {**column, "kind": "number", **_fit_number(distinct, counts, n_quantiles, cells.unit)}
 
 
@@ -97,6 +110,7 @@ def _fit_number(distinct: np.ndarray, counts: np.ndarray, n_quantiles: int, unit
     narrow = int(np.count_nonzero(lo[1:] <= hi[:-1]))
     return {
         "values": distinct[kept],
+        "beyond": _beyond(distinct[kept], lo, hi, n),
         "lo": lo,
         "hi": hi,
         # Where no training cell lies between two values, one cell is shared by all such gaps.
@@ -104,6 +118,27 @@ def _fit_number(distinct: np.ndarray, counts: np.ndarray, n_quantiles: int, unit
         "step": _step(distinct, unit) if distinct.dtype == np.int64 else 0,
         "decimals": -1 if distinct.dtype == np.int64 else _decimals(distinct),
     }
+
+
+def _beyond(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, n: int) -> np.ndarray:
+    """Say how scores go on beyond both ends.
+
+    Returns
+    -------
+    beyond : ndarray of shape (2, 2), dtype=float64
+        For the lower and the upper end the score where they go on, and the distance in the units
+        of the column that counts as one: the robust scale of the column or the mean slope of the
+        outer tenth, whichever is wider, so that a heavy tail is not far out at its end.
+    """
+    wide, last = values.astype(np.float64), float(ndtri(1 - 0.5 / max(n, 2)))
+    shares = np.array([*_INNER, (_TAIL, 1 - _TAIL)])
+    low, high = wide[np.searchsorted(hi, shares).clip(0, len(wide) - 1)].T
+    scales = [*(high - low) / (ndtri(shares[:, 1]) - ndtri(shares[:, 0]))]
+    scales.append((wide[-1] - wide[0]) / (2 * last))
+    scale = next((scale for scale in scales if scale > 0), np.finfo(np.float64).tiny)
+    way = max(last - float(ndtri(1 - _TAIL)), 1.0)
+    below, above = (low[-1] - wide[0]) / way, (wide[-1] - high[-1]) / way
+    return np.array([[-last, max(scale, below)], [last, max(scale, above)]])
 
 
 def _grid(counts: np.ndarray, tied: np.ndarray, n_quantiles: int) -> np.ndarray:
@@ -140,8 +175,8 @@ def _decimals(values: np.ndarray) -> int:
 # -- levels ------------------------------------------------------------------------------------
 
 
-def encode_levels(column: Column, cells: Cells, name: Any, handle_unknown: str) -> np.ndarray:
-    """Encode cells of a category or constant as the positions of their levels.
+def level_codes(column: Column, cells: Cells) -> np.ndarray:
+    """Find the positions of the levels of a category or constant.
 
     Parameters
     ----------
@@ -149,20 +184,13 @@ def encode_levels(column: Column, cells: Cells, name: Any, handle_unknown: str) 
         The fitted column.
     cells : Cells
         Cells of the family that ``fit`` saw.
-    name : object
-        Of the column, for messages.
-    handle_unknown : {"error", "missing"}
-        What to do about levels that ``fit`` did not see.
 
     Returns
     -------
     codes : ndarray of shape (n_samples,), dtype=float64
-        Positions, NaN where missing.
-
-    Raises
-    ------
-    ValueError
-        If a level is unknown and ``handle_unknown="error"``.
+        Positions, NaN where missing and -1 where ``fit`` has not seen the level. Numbers and
+        times that were constant are never unknown: how far they are from their level, in their
+        own units or days.
     """
     levels = column["levels"]
     if column["family"] == "label" or not len(levels):
@@ -172,19 +200,63 @@ def encode_levels(column: Column, cells: Cells, name: Any, handle_unknown: str) 
         codes = table[cells.values] if cells.family == "label" and len(table) else table
         if len(codes) != len(cells.values):
             codes = np.full(len(cells.values), -1)
+    elif counts_in_own_units(column):
+        codes = np.where(
+            cells.values < levels[0], -_gap(levels[0], cells.values), _gap(cells.values, levels[0])
+        ) / _UNITS_PER_DAY.get(column["unit"], 1)
     else:
         codes = _nearest(levels, cells.values)
-        if not column.get("nearest"):
-            codes[levels[codes] != cells.values] = -1
+        if not column.get("nearest"):  # files of earlier releases take the nearest
+            codes[~_are_equal(levels[codes], cells.values)] = -1
     out = codes.astype(np.float64)
     if cells.missing is not None:
         out[cells.missing] = np.nan
-    unknown = out < 0
-    if unknown.any():
-        if handle_unknown == "error":
-            raise ValueError(_unknown_message(column, cells, unknown, name))
-        out[unknown] = np.nan
     return out
+
+
+def counts_in_own_units(column: Column) -> bool:
+    """Tell whether a constant column is coded by how far its cells are from the constant."""
+    number = column["family"] not in ("label", "boolean", "empty") and len(column["levels"]) == 1
+    return number and column["kind"] == "constant" and "nearest" not in column
+
+
+def encode_levels(column: Column, cells: Cells) -> np.ndarray:
+    """Encode cells of a category or constant as the positions of their levels.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples,), dtype=float64
+        As :func:`level_codes`, but NaN where the level is unknown.
+    """
+    codes = level_codes(column, cells)
+    return codes if counts_in_own_units(column) else np.where(codes < 0, np.nan, codes)
+
+
+def unknown_cells(column: Column, cells: Cells) -> np.ndarray:
+    """Tell which cells hold a level that ``fit`` has not seen.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+
+    Returns
+    -------
+    unknown : ndarray of shape (n_samples,), dtype=bool
+        All False for numbers.
+    """
+    if column["kind"] == "number" or counts_in_own_units(column):
+        return np.zeros(len(cells.values), dtype=bool)
+    return np.asarray(level_codes(column, cells) < 0)
 
 
 def _as_list(values: np.ndarray) -> list[Any]:
@@ -198,20 +270,48 @@ def _nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(closer, right, left)
 
 
-def _unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any) -> str:
-    found = np.unique(cells.values[unknown])
-    shown = [cells.levels[v] for v in found] if cells.family == "label" else _as_list(found)
-    row = int(np.argmax(unknown))
-    allowed = (
-        _as_list(column["levels"]) if isinstance(column["levels"], np.ndarray) else column["levels"]
-    )
+def _are_equal(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Compare numbers, fractions as far as float32 goes: 0.1 is read in either precision."""
+    if levels.dtype.kind == values.dtype.kind == "i":
+        return np.asarray(levels == values)
+    return np.asarray(np.isclose(levels, values, rtol=1e-6, atol=0.0))
+
+
+def unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any) -> str:
+    """Say which levels ``fit`` has not seen, and which it has.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column.
+    cells : Cells
+        Cells of the family that ``fit`` saw.
+    unknown : ndarray of shape (n_samples,), dtype=bool
+        What :func:`unknown_cells` gave.
+    name : object
+        Of the column.
+
+    Returns
+    -------
+    message : str
+        In scikit-learn's words.
+    """
+    allowed = list(column["levels"])
+    if isinstance(column["levels"], np.ndarray):
+        allowed = _as_list(column["levels"])
     some = ", ".join(map(repr, allowed[:10])) + (", ..." if len(allowed) > 10 else "")
     rule = f"fit saw {some}" if allowed else "all cells were missing in fit"
     return (
-        f"Found unknown categories {shown[:5]} in column {name!r} during transform (row {row}): "
-        f"{rule}. Fit on rows with these levels, or empty these cells, as "
-        "TabularEncoder(handle_unknown='missing') does."
+        f"Found unknown categories {some_levels(cells, unknown)} in column {name!r} during "
+        f"transform (row {int(np.argmax(unknown))}): {rule}. Fit on rows with these levels, or "
+        "set handle_unknown='missing' before fit."
     )
+
+
+def some_levels(cells: Cells, chosen: np.ndarray) -> list[Any]:
+    """List up to five different levels of the chosen cells."""
+    found = np.unique(cells.values[chosen])[:5]
+    return [cells.levels[v] for v in found] if cells.family == "label" else _as_list(found)
 
 
 def decode_levels(column: Column, codes: np.ndarray) -> Cells:
@@ -316,12 +416,29 @@ def encode_number(column: Column, cells: Cells) -> np.ndarray:
         np.where(share < 0.5, (lo + hi)[at], (lo + hi)[after]) / 2,
     )
     scores = np.asarray(ndtri(np.where(exact, (lo + hi)[at] / 2, between)))
+    _go_on(column, cells.values, scores)
     if cells.missing is not None:
         scores[cells.missing] = np.nan
     return scores
 
 
-def decode_number(column: Column, scores: np.ndarray) -> Cells:
+def _go_on(column: Column, values: np.ndarray, scores: np.ndarray) -> None:
+    """Move the scores of values beyond the training range on, in place."""
+    if "beyond" not in column:  # files of earlier releases end with the range
+        return
+    (low, below), (high, above) = column["beyond"]
+    knots, (under, over) = column["values"], _outside(column, values)
+    scores[under] = low - _gap(knots[0], values[under]) / below
+    scores[over] = high + _gap(values[over], knots[-1]) / above
+    np.clip(scores, -_FARTHEST, _FARTHEST, out=scores)
+
+
+def _outside(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which values lie below the training range, and which above."""
+    return values < column["values"][0], values > column["values"][-1]
+
+
+def decode_number(column: Column, scores: np.ndarray, *, beyond: bool = False) -> Cells:
     """Turn scores into numbers: the quantile function of the training cells.
 
     Parameters
@@ -330,6 +447,8 @@ def decode_number(column: Column, scores: np.ndarray) -> Cells:
         The fitted column.
     scores : ndarray of shape (n_samples,)
         In float32 or float64, NaN for missing.
+    beyond : bool, default=False
+        Whether numbers go on beyond the training range as scores do, or end with it.
 
     Returns
     -------
@@ -349,7 +468,24 @@ def decode_number(column: Column, scores: np.ndarray) -> Cells:
     share[np.abs(scores - kept[at]) <= near] = 0.0
     share[np.abs(scores - kept[after]) <= near] = 1.0
     values = _between(column, knots[at], knots[after], share)
+    if beyond and "beyond" in column:
+        _extend(column, scores, values)
     return _cells(column, values, missing, [])
+
+
+def _extend(column: Column, scores: np.ndarray, values: np.ndarray) -> None:
+    """Move the values of scores beyond those of the training range on, in place."""
+    knots, step = column["values"], column["step"] or 1
+    for (start, scale), side, end in zip(column["beyond"], (-1, 1), knots[[0, -1]], strict=True):
+        far = side * (scores - start) > _NEXT_TO_NOTHING
+        way = scale * (scores[far] - start)
+        if knots.dtype == np.int64:
+            room = 2.0**62 - min(abs(float(end)), 2.0**61)
+            values[far] = end + np.rint(way.clip(-room, room) / step).astype(np.int64) * step
+        elif column["decimals"] >= 0:
+            values[far] = np.round(float(end) + way, column["decimals"])
+        else:
+            values[far] = float(end) + way
 
 
 def _between(column: Column, below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -367,7 +503,10 @@ def _between(column: Column, below: np.ndarray, above: np.ndarray, share: np.nda
 
 
 def log_slope(column: Column, cells: Cells) -> np.ndarray:
-    """Logarithm of how fast scores grow with the value, or of the mass of a tie.
+    """Logarithm of how fast scores grow with the value.
+
+    A tie has a probability, not a density: 0. In files of earlier releases, whose models take
+    the density of scores there, the logarithm of the width of its interval.
 
     Parameters
     ----------
@@ -394,8 +533,13 @@ def log_slope(column: Column, cells: Cells) -> np.ndarray:
     scores = encode_number(column, Cells("number", cells.values))
     slope = np.log(rise) + 0.5 * (scores**2 + _LOG_2PI)
     tied = exact & (hi > lo)[at]
-    ends = ndtri(np.clip([lo[at[tied]], hi[at[tied]]], _END, 1 - _END))
-    slope[tied] = np.log(ends[1] - ends[0])
+    if "beyond" in column:
+        slope[tied] = 0.0
+        for (_, scale), far in zip(column["beyond"], _outside(column, cells.values), strict=True):
+            slope[far] = -np.log(scale)
+    else:
+        ends = ndtri(np.clip([lo[at[tied]], hi[at[tied]]], _END, 1 - _END))
+        slope[tied] = np.log(ends[1] - ends[0])
     if cells.missing is not None:
         slope[cells.missing] = 0.0
     return np.asarray(slope)

@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
 from sklatent._utils.declaration import Declaration
-from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block
+from sklatent.tabular._chosen import mask_of, names_any
 from sklatent.tabular._frames import frame_schema, is_frame
 from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
@@ -60,17 +61,21 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     categorical_features : array-like of {bool, int, str} or None, default=None
         Columns that are categories whatever they hold: a mask, positions or names, as in
         :class:`~sklearn.ensemble.HistGradientBoostingClassifier`. For the quantile mode.
+    numerical_features : array-like of {bool, int, str} or None, default=None
+        Columns of numbers or dates that are ordered however few values they have.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows.
     n_quantiles : int, default=1000
         A number with more different values than this keeps about as many of them: those whose
         share of the rows is at least ``1 / n_quantiles``, and an even grid of quantiles of the
         others, closer towards both ends. Numbers between two of them are interpolated.
-    max_levels : int, default=128
+    max_levels : int, default=10
         In quantile mode, a number or date with at most this many different values is a category,
-        if each was seen five times on average.
-    handle_unknown : {"error", "missing"}, default="error"
-        What ``transform`` does about words, and levels of ``categorical_features``, that ``fit``
-        did not see: refuse them, or encode them as missing. Other numbers and dates are never
-        unknown: the nearest level, or the score between two values, stands for them.
+        if each was seen five times on average. All others are ordered.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What ``transform`` does about levels of categories that ``fit`` did not see: encode them
+        as missing and name their columns in a warning, or refuse them. Numbers and dates that are
+        no categories are never unknown.
 
     Attributes
     ----------
@@ -168,6 +173,8 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "standardize": ["boolean"],
         "mode": [StrOptions({"auto", "affine", "quantile"})],
         "categorical_features": ["array-like", None],
+        "numerical_features": ["array-like", None],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "n_quantiles": [Interval(Integral, 2, None, closed="left")],
         "max_levels": [Interval(Integral, 0, None, closed="left")],
         "handle_unknown": [StrOptions({"error", "missing"})],
@@ -179,13 +186,17 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         standardize: bool = True,
         mode: str = "auto",
         categorical_features: Any = None,
+        numerical_features: Any = None,
+        identifier_features: Any = "auto",
         n_quantiles: int = 1000,
-        max_levels: int = 128,
-        handle_unknown: str = "error",
+        max_levels: int = 10,
+        handle_unknown: str = "missing",
     ) -> None:
         self.standardize = standardize
         self.mode = mode
         self.categorical_features = categorical_features
+        self.numerical_features = numerical_features
+        self.identifier_features = identifier_features
         self.n_quantiles = n_quantiles
         self.max_levels = max_levels
         self.handle_unknown = handle_unknown
@@ -283,7 +294,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     "The feature names should match those of get_feature_names_out, "
                     "in the same order."
                 )
-        return self.table.decode(matrix)
+        return self.table.decode(matrix, beyond=True)
 
     # -- for models that hold an encoder -------------------------------------------------------
 
@@ -342,7 +353,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         wanted: bool | Literal["auto"] = self.mode == "quantile"
         if self.mode == "auto":
-            wanted = True if _names_any(self.categorical_features) else "auto"
+            wanted = True if names_any(self.categorical_features) else "auto"
         return check_rows(
             holder, X, reset=True, min_rows=min_rows, mixed=wanted, allow_missing=allow_missing
         )
@@ -405,17 +416,15 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted encoder.
         """
         table: Table
-        named = _names_any(self.categorical_features)
         if isinstance(rows, MixedRows):
-            n = len(rows.columns)
             table = QuantileTable.fit(
                 rows,
-                _mask(self.categorical_features, rows.names) if named else np.zeros(n, dtype=bool),
+                self._roles(rows.names),
                 n_quantiles=self.n_quantiles,
                 max_levels=self.max_levels,
                 handle_unknown=self.handle_unknown,
             )
-        elif named:
+        elif names_any(self.categorical_features):
             raise ValueError(
                 "mode='affine' takes every column as a number: leave out categorical_features, "
                 "or set mode='quantile'."
@@ -432,6 +441,18 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self._columns_in = schema.names
         self._adopt(table)
         return self
+
+    def _roles(self, names: list[Any]) -> list[str]:
+        """Say of each column what the user wants it to be, "" where that is left open."""
+        category = mask_of(self.categorical_features, names, "categorical_features")
+        number = mask_of(self.numerical_features, names, "numerical_features")
+        both = category & number
+        if both.any():
+            raise ValueError(
+                f"categorical_features and numerical_features both name the column "
+                f"{names[int(np.argmax(both))]!r}."
+            )
+        return list(np.where(category, "category", np.where(number, "number", "")))
 
     @property
     def table(self) -> Table:
@@ -466,9 +487,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved encoder."""
-        state = check_state(type(self).__name__, state)
-        if "mode" not in state:  # saved before there was more than one mode
-            state.update({**TabularEncoder().get_params(), "standardize": state["standardize"]})
+        state = with_new_parameters(type(self), check_state(type(self).__name__, state))
         if "_table" in state:
             table: Table | None = table_of_state(state.pop("_table"))
         else:
@@ -487,38 +506,3 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 # shown, saved and looked up under its public name
 TabularEncoder.__module__ = "sklatent"
-
-
-def _names_any(categorical_features: Any) -> bool:
-    """Tell whether ``categorical_features`` asks for any category."""
-    if categorical_features is None:
-        return False
-    wanted = np.asarray(categorical_features)
-    return bool(wanted.any() if wanted.dtype == bool else wanted.size)
-
-
-def _mask(categorical_features: Any, names: list[Any]) -> np.ndarray:
-    """Turn a mask, positions or names into a mask."""
-    mask = np.zeros(len(names), dtype=bool)
-    wanted = np.asarray(categorical_features)
-    if wanted.dtype == bool:
-        if wanted.shape != mask.shape:
-            raise ValueError(
-                "categorical_features set as a boolean mask should have shape (n_features,), got: "
-                f"{wanted.shape}"
-            )
-        return wanted.copy()
-    if wanted.dtype.kind in "iu":
-        if wanted.min() < 0 or wanted.max() >= len(names):
-            raise ValueError(
-                "categorical_features set as integer indices should be in [0, n_features - 1], "
-                f"got {wanted.tolist()}"
-            )
-        mask[wanted] = True
-        return mask
-    unknown = [name for name in wanted.tolist() if name not in names]
-    if unknown:
-        raise ValueError(
-            f"categorical_features has items {unknown!r} which are not columns of X: {names!r}"
-        )
-    return np.isin(np.array(names, dtype=object), wanted.astype(object))

@@ -163,7 +163,7 @@ def _codes(column: Column, values: list[Any], name: Any) -> np.ndarray:
         if column["decimals"] < 0 and knots.dtype != np.int64:
             possible = (cells.values >= knots[0]) & (cells.values <= knots[-1])
     else:
-        codes = encode_levels(column, cells, name, "missing")
+        codes = encode_levels(column, cells)
         possible = ~np.isnan(codes)
         # numbers of which there are few are moved to the nearest
         if column["family"] != "label" and possible.all():

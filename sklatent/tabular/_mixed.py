@@ -19,6 +19,7 @@ from sklatent.tabular._codecs import (
     fit_column,
     log_slope,
     tie_table,
+    unknown_cells,
 )
 from sklatent.tabular._times import NANOSECONDS, duration, in_units, moment
 
@@ -29,7 +30,12 @@ _WORDS_FOR = {"label": "words", "number": "numbers", "boolean": "booleans", "dur
 
 
 def fit_columns(
-    columns: Sequence[Cells], forced: np.ndarray, *, n_quantiles: int, max_levels: int
+    columns: Sequence[Cells],
+    roles: Sequence[str],
+    names: Sequence[Any],
+    *,
+    n_quantiles: int,
+    max_levels: int,
 ) -> list[Column]:
     """Learn how to encode each column.
 
@@ -37,8 +43,10 @@ def fit_columns(
     ----------
     columns : sequence of Cells
         The training rows.
-    forced : ndarray of shape (n_columns,), dtype=bool
-        Columns that are categories whatever they hold.
+    roles : sequence of {"category", "number", ""}
+        What each column is to be; "" leaves that to its cells.
+    names : sequence
+        Column names, for messages.
     n_quantiles, max_levels : int
         As in :func:`fit_column`.
 
@@ -46,12 +54,20 @@ def fit_columns(
     -------
     fitted : list of dict
         One description per column.
+
+    Raises
+    ------
+    ValueError
+        If a column of words is to be a number.
     """
     fitted = []
-    for cells, force in zip(columns, forced, strict=True):
-        fitted.append(
-            fit_column(cells, forced=bool(force), n_quantiles=n_quantiles, max_levels=max_levels)
-        )
+    for cells, role, name in zip(columns, roles, names, strict=True):
+        if role == "number" and cells.family == "label":
+            raise ValueError(
+                f"numerical_features names the column {name!r}, which holds categories: turn it "
+                "into numbers first."
+            )
+        fitted.append(fit_column(cells, role=role, n_quantiles=n_quantiles, max_levels=max_levels))
     return fitted
 
 
@@ -60,7 +76,6 @@ def encode_columns(
     columns: Sequence[Cells],
     *,
     names: Sequence[Any],
-    handle_unknown: str,
     dtype: np.dtype[Any],
 ) -> np.ndarray:
     """Encode rows.
@@ -73,20 +88,18 @@ def encode_columns(
         The rows.
     names : sequence
         Column names, for messages.
-    handle_unknown : {"error", "missing"}
-        What to do about levels that ``fit`` did not see.
     dtype : dtype
         Of the matrix.
 
     Returns
     -------
     matrix : ndarray of shape (n_samples, n_columns)
-        Codes and scores, NaN where missing.
+        Codes and scores, NaN where missing or unknown.
 
     Raises
     ------
     ValueError
-        If a column holds something else than in ``fit``, or an unknown level.
+        If a column holds something else than in ``fit``.
     """
     matrix = np.empty((len(columns[0].values), len(columns)), dtype=dtype)
     for j, (column, cells, name) in enumerate(zip(fitted, columns, names, strict=True)):
@@ -94,11 +107,40 @@ def encode_columns(
         if column["kind"] == "number":
             matrix[:, j] = encode_number(column, cells)
         else:
-            matrix[:, j] = encode_levels(column, cells, name, handle_unknown)
+            matrix[:, j] = encode_levels(column, cells)
     return matrix
 
 
-def decode_columns(fitted: list[Column], matrix: np.ndarray) -> list[Cells]:
+def unknown_columns(
+    fitted: list[Column], columns: Sequence[Cells], names: Sequence[Any]
+) -> np.ndarray:
+    """Tell which cells hold levels that ``fit`` has not seen.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+    columns : sequence of Cells
+        The rows.
+    names : sequence
+        Column names, for messages.
+
+    Returns
+    -------
+    unknown : ndarray of shape (n_samples, n_columns), dtype=bool
+        All False for numbers.
+    """
+    return np.column_stack(
+        [
+            unknown_cells(column, align(column, cells, name))
+            for column, cells, name in zip(fitted, columns, names, strict=True)
+        ]
+    )
+
+
+def decode_columns(
+    fitted: list[Column], matrix: np.ndarray, *, beyond: bool = False
+) -> list[Cells]:
     """Decode rows.
 
     Parameters
@@ -107,6 +149,8 @@ def decode_columns(fitted: list[Column], matrix: np.ndarray) -> list[Cells]:
         What :func:`fit_columns` learned.
     matrix : ndarray of shape (n_samples, n_columns)
         Codes and scores, NaN where missing.
+    beyond : bool, default=False
+        Whether numbers go on beyond the training range, or end with it.
 
     Returns
     -------
@@ -114,7 +158,9 @@ def decode_columns(fitted: list[Column], matrix: np.ndarray) -> list[Cells]:
         The rows.
     """
     return [
-        (decode_number if column["kind"] == "number" else decode_levels)(column, matrix[:, j])
+        decode_number(column, matrix[:, j], beyond=beyond)
+        if column["kind"] == "number"
+        else decode_levels(column, matrix[:, j])
         for j, column in enumerate(fitted)
     ]
 

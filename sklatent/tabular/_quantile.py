@@ -9,12 +9,21 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from sklatent._utils.notice import is_told, warn_caller
 from sklatent.tabular._cells import Cells
-from sklatent.tabular._codecs import Column
+from sklatent.tabular._codecs import Column, some_levels, unknown_message
 from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
 from sklatent.tabular._known import Limit, limits_of, obeying
-from sklatent.tabular._mixed import blocks, decode_columns, encode_columns, fit_columns, slopes
+from sklatent.tabular._mixed import (
+    align,
+    blocks,
+    decode_columns,
+    encode_columns,
+    fit_columns,
+    slopes,
+    unknown_columns,
+)
 from sklatent.tabular._native import build_array, build_columns
 from sklatent.tabular._rows import MixedRows, Reconstruction, check_rows
 from sklatent.tabular._table import AnyRows, schema_state
@@ -64,7 +73,7 @@ class QuantileTable:
     def fit(
         cls,
         rows: MixedRows,
-        forced: np.ndarray,
+        roles: Sequence[str],
         *,
         n_quantiles: int,
         max_levels: int,
@@ -76,8 +85,8 @@ class QuantileTable:
         ----------
         rows : MixedRows
             Training rows.
-        forced : ndarray of shape (n_columns,), dtype=bool
-            Columns that are categories whatever they hold.
+        roles : sequence of {"category", "number", ""}
+            What each column is to be; "" leaves that to its cells.
         n_quantiles, max_levels : int
             As in :func:`~sklatent.tabular._codecs.fit_column`.
         handle_unknown : {"error", "missing"}
@@ -88,7 +97,9 @@ class QuantileTable:
         table : QuantileTable
             The fitted table.
         """
-        columns = fit_columns(rows.columns, forced, n_quantiles=n_quantiles, max_levels=max_levels)
+        columns = fit_columns(
+            rows.columns, roles, rows.names, n_quantiles=n_quantiles, max_levels=max_levels
+        )
         return cls(columns, rows.schema, rows.dtype, handle_unknown)
 
     def handling(self, handle_unknown: str) -> Self:
@@ -105,7 +116,33 @@ class QuantileTable:
         self, X: Any, *, estimator: Any, min_rows: int = 1, allow_missing: bool = False
     ) -> AnyRows:
         """Validate rows of anything, in which cells may always be missing."""
-        return check_rows(estimator, X, reset=False, min_rows=min_rows, mixed=True)
+        rows = check_rows(estimator, X, reset=False, min_rows=min_rows, mixed=True)
+        self._tell_unknown(_columns_of(rows))
+        return rows
+
+    def _tell_unknown(self, columns: tuple[Cells, ...]) -> None:
+        """Warn of levels that ``fit`` has not seen, or refuse them."""
+        if is_told():
+            return
+        unknown = unknown_columns(self.columns, columns, self.names)
+        found = []
+        for j in np.flatnonzero(unknown.any(0)):
+            column, name, cells = self.columns[j], self.names[j], columns[j]
+            cells = align(column, cells, name)
+            if self.handle_unknown == "error":
+                raise ValueError(unknown_message(column, cells, unknown[:, j], name))
+            some = ", ".join(map(repr, some_levels(cells, unknown[:, j])))
+            found.append(f"{name!r} ({unknown[:, j].sum()}: {some})")
+        if found:
+            warn_caller(
+                "Found unknown categories during transform, which count as missing values, in "
+                f"columns (cells: some of them) {', '.join(found)}. handle_unknown='error' refuses "
+                "them."
+            )
+
+    def unknown(self, rows: AnyRows) -> np.ndarray:
+        """Mask of the cells that hold a level that ``fit`` has not seen."""
+        return unknown_columns(self.columns, _columns_of(rows), self.names)
 
     def read_reconstructions(self, X: Any) -> AnyRows:
         """Validate rows of anything, whatever container and names they come with."""
@@ -117,13 +154,12 @@ class QuantileTable:
             self.columns,
             _columns_of(rows),
             names=self.names,
-            handle_unknown=self.handle_unknown,
             dtype=rows.dtype,
         )
 
-    def decode(self, matrix: np.ndarray) -> Any:
+    def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:
         """Decode a matrix into the container that ``fit`` saw."""
-        return self.build(self.values(matrix))
+        return self._contained(decode_columns(self.columns, matrix, beyond=beyond), matrix.dtype)
 
     def values(self, matrix: np.ndarray) -> np.ndarray:
         """Return the matrix: words have no numbers."""
@@ -131,7 +167,7 @@ class QuantileTable:
 
     def build(self, values: np.ndarray) -> Any:
         """Decode a matrix into the container that ``fit`` saw."""
-        return self._contained(decode_columns(self.columns, values), values.dtype)
+        return self.decode(values)
 
     def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
         """Return the rows, which come in the container that can hold them."""

@@ -104,10 +104,27 @@ class Table(Protocol):
     def encode(self, rows: AnyRows) -> np.ndarray:
         """Encode validated rows into a new C-contiguous matrix in their dtype."""
 
+    def unknown(self, rows: AnyRows) -> np.ndarray:
+        """Tell which cells hold a level that ``fit`` has not seen.
+
+        Parameters
+        ----------
+        rows : Rows or MixedRows
+            Validated rows.
+
+        Returns
+        -------
+        unknown : ndarray of shape (n_samples, n_features), dtype=bool
+            Numbers are never unknown.
+        """
+
     # -- rows out ------------------------------------------------------------------------------
 
-    def decode(self, matrix: np.ndarray) -> Any:
-        """Decode a matrix in float32 or float64 into the container that ``fit`` saw."""
+    def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:
+        """Decode a matrix in float32 or float64 into the container that ``fit`` saw.
+
+        Numbers end with the training range, or with ``beyond`` go on as their scores do.
+        """
 
     def values(self, matrix: np.ndarray) -> np.ndarray:
         """Decode a matrix as far as that gives numbers, for :meth:`build` to finish.

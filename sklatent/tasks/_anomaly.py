@@ -21,7 +21,7 @@ from sklatent._utils._params import (
     validate_parameter_constraints,
 )
 from sklatent._utils.declaration import Declaration
-from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows
 from sklatent.tasks._anomaly_score import Space, Term, fit_term
 from sklatent.tasks._distance_view import FARTHEST, DistanceView
@@ -90,6 +90,13 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         rows, within [30, 300] steps: a longer training would reconstruct outliers too.
     categorical_features : array-like of {bool, int, str}, default=None
         Columns that are categories whatever their dtype: a mask, positions or names.
+    numerical_features : array-like of {bool, int, str}, default=None
+        Columns that are ordered numbers however few values they have.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows; they are left out. See :class:`TabularEncoder`.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What becomes of levels that ``fit`` did not see: they count as rare ones, and a warning
+        names their columns; or they are refused.
     device : str, default="auto"
         Torch device of the ensemble, where ``estimator=None``; "auto" is a CUDA device if there
         is one.
@@ -178,6 +185,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "categorical_features": ["array-like", None],
+        "numerical_features": ["array-like", None],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
         "device": [str],
         "random_state": ["random_state"],
     }
@@ -193,6 +203,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         n_estimators: int = 10,
         max_steps: int | Literal["auto"] = "auto",
         categorical_features: Any = None,
+        numerical_features: Any = None,
+        identifier_features: Any = "auto",
+        handle_unknown: Literal["missing", "error"] = "missing",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -204,6 +217,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         self.n_estimators = n_estimators
         self.max_steps = max_steps
         self.categorical_features = categorical_features
+        self.numerical_features = numerical_features
+        self.identifier_features = identifier_features
+        self.handle_unknown = handle_unknown
         self.device = device
         self.random_state = random_state
 
@@ -237,7 +253,10 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _fit(self, X: Any) -> None:
         table = TabularEncoder(
-            categorical_features=self.categorical_features, handle_unknown="missing"
+            categorical_features=self.categorical_features,
+            numerical_features=self.numerical_features,
+            identifier_features=self.identifier_features,
+            handle_unknown=self.handle_unknown,
         )
         if self._allows_missing():
             rows = table.read(X, estimator=self, reset=True, min_rows=2)
@@ -464,7 +483,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved detector."""
-        state = check_state(type(self).__name__, state)
+        state = with_new_parameters(type(self), check_state(type(self).__name__, state))
         # earlier releases saved the objects themselves
         if isinstance(state.get("_view"), list):
             state["_view"] = DistanceView.from_state(state["_view"])

@@ -22,7 +22,7 @@ from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, 
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.neighbors import graph_rows
 from sklatent._utils.notice import warn_caller
-from sklatent._utils.persistence import check_state, restored_on_error, stamp
+from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent._utils.validation import check_codes, check_n_samples
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
 from sklatent.tasks._candidates import (
@@ -100,6 +100,15 @@ class LatentClusterer(
         Whether each column counts equally, with ``estimator=None``. "auto" keeps the proportions
         of columns that seem to be in one unit, such as pixels: the ranges of the middle half of
         the columns lie within a factor of three.
+    categorical_features : array-like of {bool, int, str}, default=None
+        Columns that are categories whatever their dtype: a mask, positions or names.
+    numerical_features : array-like of {bool, int, str}, default=None
+        Columns that are ordered numbers however few values they have.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows; they are left out. See :class:`TabularEncoder`.
+    handle_unknown : {"missing", "error"}, default="missing"
+        What becomes of levels that ``fit`` did not see: they count as missing, and a warning names
+        their columns; or they are refused.
     random_state : int, RandomState instance or None, default=None
         Seed of the network and of the starts. Pass an int for the same result in each call.
 
@@ -176,6 +185,10 @@ class LatentClusterer(
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "max_clusters": [Interval(Integral, 2, None, closed="left")],
         "standardize": ["boolean", StrOptions({"auto"})],
+        "categorical_features": ["array-like", None],
+        "numerical_features": ["array-like", None],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
         "random_state": ["random_state"],
     }
 
@@ -188,6 +201,10 @@ class LatentClusterer(
         n_neighbors: int = 15,
         max_clusters: int = 20,
         standardize: bool | Literal["auto"] = "auto",
+        categorical_features: Any = None,
+        numerical_features: Any = None,
+        identifier_features: Any = "auto",
+        handle_unknown: Literal["missing", "error"] = "missing",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -196,6 +213,10 @@ class LatentClusterer(
         self.n_neighbors = n_neighbors
         self.max_clusters = max_clusters
         self.standardize = standardize
+        self.categorical_features = categorical_features
+        self.numerical_features = numerical_features
+        self.identifier_features = identifier_features
+        self.handle_unknown = handle_unknown
         self.random_state = random_state
 
     # -- fit -----------------------------------------------------------------------------------
@@ -228,7 +249,7 @@ class LatentClusterer(
         return self
 
     def _fit(self, X: Any) -> None:
-        table = TabularEncoder()
+        table = TabularEncoder(**self._of_columns())
         rows = self._open(table, X)
         n = len(rows)
         if self.n_clusters != "auto" and n < self.n_clusters:
@@ -244,6 +265,11 @@ class LatentClusterer(
         chosen, codes, graph = spaces[given](X, rows, random)
         self.method_ = chosen.name
         self._keep(X, describe(chosen, codes, graph.copies, random))
+
+    def _of_columns(self) -> dict[str, Any]:
+        """Give the parameters that say what the columns are."""
+        names = ("categorical_features", "numerical_features", "identifier_features")
+        return {name: getattr(self, name) for name in (*names, "handle_unknown")}
 
     def _open(self, table: TabularEncoder, X: Any) -> AnyRows:
         """Validate training rows as far as the latent space takes them."""
@@ -270,7 +296,7 @@ class LatentClusterer(
         if estimator is None:
             from sklatent.models import AutoencoderTransformer
 
-            estimator = AutoencoderTransformer()
+            estimator = AutoencoderTransformer(**self._of_columns())
         held = HeldTransformer.fit(estimator, X, rows, seed)
         self.estimator_, self._takes_arrays = held.transformer, held.takes_arrays
         index = graph_rows(len(rows))
@@ -598,7 +624,7 @@ class LatentClusterer(
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a saved clusterer."""
-        state = check_state(type(self).__name__, state)
+        state = with_new_parameters(type(self), check_state(type(self).__name__, state))
         # earlier releases saved the object itself
         if isinstance(state.get("mixture_"), dict):
             state["mixture_"] = ClusterMixture.from_state(state["mixture_"])

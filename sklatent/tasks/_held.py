@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from sklatent._utils.latent import encode
+from sklatent._utils.notice import told_already
 from sklatent._utils.seeding import seeded
 from sklatent.tabular import AnyRows, Table
 
@@ -79,7 +80,8 @@ class HeldTransformer:
 
     def encode(self, X: Any, rows: AnyRows) -> NDArray[Any]:
         """Return the codes of rows, in the precision of these where they are numbers."""
-        return rows.cast(encode(self.transformer, self.given(X, rows)))
+        with told_already():
+            return rows.cast(encode(self.transformer, self.given(X, rows)))
 
     def decode(self, codes: NDArray[Any], table: Table) -> Any:
         """Return the rows of codes, in the container of a table where they are numbers."""
@@ -90,5 +92,6 @@ class HeldTransformer:
     ) -> AnyRows:
         """Return the reconstructions of some rows, or all for None, for a table to encode."""
         given = self.given(X, rows, index)
-        back = self.transformer.inverse_transform(self.transformer.transform(given))
+        with told_already():
+            back = self.transformer.inverse_transform(self.transformer.transform(given))
         return table.read_reconstructions(back)

@@ -17,7 +17,8 @@ from sklatent.nn import (
     mixture_log_prob,
     mixture_parts,
 )
-from sklatent.nn._cells import N_HATS, N_MIXED, REACH
+from sklatent.nn._cells import N_HATS, REACH
+from sklatent.nn._mixtures import N_MIXED
 
 # In the order of the table: a number with holes, two categories, a constant, a plain number.
 BLOCKS = (
@@ -107,7 +108,7 @@ def test_mixtures_are_those_of_torch_distributions(generator: torch.Generator) -
 def test_each_cell_has_the_likelihood_of_its_kind(
     heads: ColumnHeads, hidden: Tensor, cells: Tensor, guess: Guess
 ) -> None:
-    found = heads.log_prob(hidden, cells, guess)
+    found = heads.log_prob(hidden, cells, guess, None)
     for column in range(4):
         h, x = hidden[:, column], cells[:, column]
         there = ~torch.isnan(x)
@@ -147,7 +148,7 @@ def test_missing_cells_count_with_their_coin_alone_and_leave_no_nan(
 ) -> None:
     missing = torch.full((40, 4), torch.nan, dtype=torch.float64)
     hidden = hidden.requires_grad_()
-    found = heads.log_prob(hidden, missing, guess)
+    found = heads.log_prob(hidden, missing, guess, None)
     for column in (0, 2):
         logits = heads.missing_logits(hidden[:, column], column)
         assert logits is not None
@@ -162,7 +163,7 @@ def test_levels_and_holes_sum_to_one(heads: ColumnHeads, hidden: Tensor, guess: 
     total = torch.zeros(40, dtype=torch.float64)
     for value in (0.0, 1.0, 2.0, math.nan):
         x = torch.full((40, 4), value, dtype=torch.float64)
-        total += heads.log_prob(hidden, x, guess)[:, 0].exp()
+        total += heads.log_prob(hidden, x, guess, None)[:, 0].exp()
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
@@ -175,6 +176,7 @@ def test_numbers_and_holes_integrate_to_one(
         hidden[:1].expand(len(grid), -1, -1),
         torch.cat([torch.zeros_like(x[:, :2]), x[:, 2:]], 1),
         Guess(*(part[:1].expand(len(grid), -1) for part in guess)),
+        None,
     ).exp()
     area = density.sum(0) * (grid[1] - grid[0])
     hole = heads.missing_logits(hidden[:1, 2], 2)
@@ -218,4 +220,4 @@ def test_no_column_that_varies(blocks: tuple[tuple[str, int, int, int, bool], ..
     x = torch.empty(3, 0)
     assert CellEmbedding(columns, WIDTH)(x).shape == (3, 0, WIDTH)
     heads = ColumnHeads(columns, WIDTH, n_factors=1, n_components=1)
-    assert heads.log_prob(torch.empty(3, 0, WIDTH), x, Guess(x, x)).shape == (3, 0)
+    assert heads.log_prob(torch.empty(3, 0, WIDTH), x, Guess(x, x), None).shape == (3, 0)

@@ -14,8 +14,8 @@ from scipy.stats import kstest, norm
 from torch import Tensor
 
 from sklatent.models._vae._tabular_vae import TabularVAE
-from sklatent.nn import Guess, mixture_parts
-from sklatent.parts._completer import Completer, draw_truncated, log_mass_between
+from sklatent.nn import Guess, draw_truncated, log_mass_between, mixture_parts
+from sklatent.parts._completer import Completer
 from sklatent.parts._prior import standard_normal
 
 # -- truncated draws ------------------------------------------------------------------------------
@@ -93,7 +93,13 @@ def module_of(blocks: tuple[tuple[str, int, int, int, bool], ...]) -> TabularVAE
     with torch.random.fork_rng():
         torch.manual_seed(1)
         module = TabularVAE(
-            blocks, 1, hidden_layer_sizes=(6,), activation="silu", n_ties=0, n_factors=2
+            blocks,
+            1,
+            hidden_layer_sizes=(6,),
+            activation="silu",
+            n_ties=0,
+            n_factors=2,
+            interval_ties=True,
         )
         for name in ("loading", "center", "level_scores"):
             torch.nn.init.normal_(getattr(module.guide, name), std=0.7)

@@ -11,6 +11,7 @@ from sklatent.base import (
     DecoderMixin,
     EncoderMixin,
     ReconstructionMixin,
+    TableParameters,
     latent_model,
 )
 from sklatent.models._autoencoder._mixed import MixedAutoencoder
@@ -18,7 +19,9 @@ from sklatent.models._autoencoder._numeric import NumericAutoencoder
 
 
 @latent_model
-class AutoencoderTransformer(EncoderMixin, DecoderMixin, ReconstructionMixin, BaseLatentModel):
+class AutoencoderTransformer(
+    EncoderMixin, DecoderMixin, ReconstructionMixin, TableParameters, BaseLatentModel
+):
     """Nonlinear dimensionality reduction that starts as PCA and may only get better.
 
     Rows ``x`` are encoded as ``z = (x - mean) W + f(asinh(x))`` and decoded as
@@ -63,8 +66,6 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, ReconstructionMixin, Ba
         numbers and codes of categories (:class:`TabularEncoder`). "auto" is "affine" where that is
         possible. In "quantile" mode training starts from random weights, ``n_components="auto"``
         is half of the columns up to 16, and components are not ordered.
-    categorical_features : array-like of {bool, int, str}, default=None
-        Columns that are categories whatever their dtype: a mask, positions or names.
     early_stopping : bool or "auto", default="auto"
         Whether rows are held out to stop training and to choose the best weights. "auto" holds
         rows out from 400 rows on, cross-validates the number of steps below, and keeps PCA
@@ -139,7 +140,6 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, ReconstructionMixin, Ba
         "noise": [Interval(Real, 0, None, closed="left")],
         "rotation": [StrOptions({"ica", "varimax", "auto"}), None],
         "mode": [StrOptions({"auto", "affine", "quantile"})],
-        "categorical_features": ["array-like", None],
     }
 
     n_components: int | float | Literal["auto"] = "auto"
@@ -149,4 +149,3 @@ class AutoencoderTransformer(EncoderMixin, DecoderMixin, ReconstructionMixin, Ba
     noise: float = 0.0
     rotation: Literal["ica", "varimax", "auto"] | None = None
     mode: Literal["auto", "affine", "quantile"] = "auto"
-    categorical_features: Any = None

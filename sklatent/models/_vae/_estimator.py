@@ -15,6 +15,7 @@ from sklatent.base import (
     DecoderMixin,
     DensityMixin,
     EncoderMixin,
+    TableParameters,
     latent_model,
 )
 from sklatent.models._vae._mixed import MixedVAE
@@ -22,7 +23,9 @@ from sklatent.models._vae._numeric import NumericVAE
 
 
 @latent_model
-class VAETransformer(EncoderMixin, DecoderMixin, CompletionMixin, DensityMixin, BaseLatentModel):
+class VAETransformer(
+    EncoderMixin, DecoderMixin, CompletionMixin, DensityMixin, TableParameters, BaseLatentModel
+):
     """Variational autoencoder of numbers or mixed tables: codes, samples, likelihood, imputation.
 
     The encoder gives a Gaussian over codes whose mean is ``transform``. Training maximizes the
@@ -77,9 +80,6 @@ class VAETransformer(EncoderMixin, DecoderMixin, CompletionMixin, DensityMixin, 
         categories, dates and missing values as well: ranks of numbers, codes of categories
         (:class:`TabularEncoder`), and one likelihood per kind of column. "auto" is "affine" where
         that is possible. Conditions and imputation need "quantile".
-    categorical_features : array-like of {bool, int, str}, default=None
-        Columns that are categories whatever their dtype: a mask, positions or names. With any,
-        "auto" is "quantile".
     batch_size : int or "auto", default="auto"
         Rows per step; "auto" is a sixteenth of the rows, as a power of two within [16, 128], in
         mixed tables [16, 256].
@@ -205,7 +205,6 @@ class VAETransformer(EncoderMixin, DecoderMixin, CompletionMixin, DensityMixin, 
         "init": [StrOptions({"pca", "random"})],
         "rotation": [StrOptions({"ica", "varimax", "auto"}), None],
         "mode": [StrOptions({"auto", "affine", "quantile"})],
-        "categorical_features": ["array-like", None],
         "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "prior": [StrOptions({"gmm", "normal"})],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
@@ -219,7 +218,6 @@ class VAETransformer(EncoderMixin, DecoderMixin, CompletionMixin, DensityMixin, 
     init: Literal["pca", "random"] = "pca"
     rotation: Literal["ica", "varimax", "auto"] | None = None
     mode: Literal["auto", "affine", "quantile"] = "auto"
-    categorical_features: Any = None
 
     def posterior(self, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and spread of the codes given rows.

@@ -1,7 +1,7 @@
 """The module for mixed tables: a latent code, and columns that also see those before them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ SHARE_HIDDEN = 0.3
 SHARE_MIXED = 0.3
 # Up to so many columns their contexts are one product, beyond cumulative sums.
 MAX_PRODUCT = 128
+# Farther out no number lies: the end of the interval of a least or greatest value.
+BEYOND = 1e4
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
 
 
@@ -61,7 +63,12 @@ class TabularVAE(nn.Module):
         Most tied values of any number.
     n_factors : int
         Number of linear factors whose guess the columns start from.
+    interval_ties : bool
+        Whether a tied value has the probability of its interval; else, in files of earlier
+        releases, the density of its score.
     """
+
+    EARLIER: ClassVar[dict[str, Any]] = {"interval_ties": False}
 
     table_order: Tensor
     places: Tensor
@@ -78,8 +85,10 @@ class TabularVAE(nn.Module):
         activation: str,
         n_ties: int,
         n_factors: int,
+        interval_ties: bool,
     ) -> None:
         super().__init__()
+        self.interval_ties = interval_ties
         k, sizes, width = n_components, tuple(hidden_layer_sizes), CELL_WIDTH
         self.n_table = len(blocks)
         self.columns = columns_of(blocks)
@@ -149,7 +158,7 @@ class TabularVAE(nn.Module):
         x = batch["x"]
         cells = x[:, self.places]
         keep = context = None
-        order = self.table_order
+        order, within = self.table_order, self._intervals(cells)
         if generator is None:
             # validation draws are the same at each check
             draws = torch.Generator(device=x.device).manual_seed(0)
@@ -161,7 +170,7 @@ class TabularVAE(nn.Module):
         mean, log_variance = self.infer_stored(cells, keep)
         noise = torch.empty_like(mean).normal_(generator=draws)
         z = mean + torch.exp(0.5 * log_variance) * noise
-        log_prob = self._log_prob(cells, context, order, z[:, None])[:, 0]
+        log_prob = self._log_prob(cells, context, order, z[:, None], within)[:, 0]
         return {
             "log_prob": log_prob,
             "mean": mean,
@@ -189,14 +198,27 @@ class TabularVAE(nn.Module):
         if self.tie_scores.numel() == 0:
             return cells
         first = self.columns.n_categories
-        numbers = cells[:, first:].T.contiguous()
+        tied, low, high = self._tied(cells)
+        draw = torch.rand(tied.shape, generator=generator, device=cells.device)
+        share = torch.lerp(low, high, draw).clamp(1e-6, 1 - 1e-6)
+        numbers = torch.where(tied, torch.special.ndtri(share), cells[:, first:].T)
+        return torch.cat([cells[:, :first], numbers.T], 1)
+
+    def _tied(self, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which numbers occur many times, and the interval of ranks that each fills: (m, n)."""
+        numbers = cells[:, self.columns.n_categories :].T.contiguous()
         at = torch.searchsorted(self.tie_scores, numbers).clamp_max(self.tie_scores.shape[1] - 1)
         tied = self.tie_scores.gather(1, at) == numbers
-        low, high = self.tie_low.gather(1, at), self.tie_high.gather(1, at)
-        draw = torch.rand(numbers.shape, generator=generator, device=cells.device)
-        share = torch.lerp(low, high, draw).clamp(1e-6, 1 - 1e-6)
-        numbers = torch.where(tied, torch.special.ndtri(share), numbers)
-        return torch.cat([cells[:, :first], numbers.T], 1)
+        return tied, self.tie_low.gather(1, at), self.tie_high.gather(1, at)
+
+    def _intervals(self, cells: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Ends of the interval of scores of each number (n, m); equal where it is not tied."""
+        if not self.interval_ties or self.tie_scores.numel() == 0:
+            return None
+        tied, *ends = self._tied(cells)
+        # whatever lies beyond the ends comes back as these
+        low, high = (torch.special.ndtri(end.double()).clamp(-BEYOND, BEYOND) for end in ends)
+        return torch.where(tied, low, 0.0).T, torch.where(tied, high, 0.0).T
 
     # -- decoder -------------------------------------------------------------------------------
 
@@ -239,9 +261,17 @@ class TabularVAE(nn.Module):
 
     def cell_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log-likelihood (n, m, q) of the stored cells of rows given codes (n, m, k) each."""
-        return self._log_prob(x[:, self.places], None, self.table_order, z)
+        cells = x[:, self.places]
+        return self._log_prob(cells, None, self.table_order, z, self._intervals(cells))
 
-    def _log_prob(self, cells: Tensor, keep: Tensor | None, order: Tensor, z: Tensor) -> Tensor:
+    def _log_prob(
+        self,
+        cells: Tensor,
+        keep: Tensor | None,
+        order: Tensor,
+        z: Tensor,
+        within: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
         """Log-likelihood (n, m, q) of stored cells given codes (n, m, k) and cells before."""
         n, m, q = *z.shape[:2], cells.shape[1]
         guess, factors = self.heads.guide.along(cells, keep, order, z)
@@ -249,7 +279,9 @@ class TabularVAE(nn.Module):
         hidden = self._hidden(self.trunk(z.reshape(n * m, -1)), contexts.view(n * m, q, CELL_WIDTH))
         spread = guess.log_deviation.expand(-1, m, -1)
         flat = Guess(guess.mean.reshape(n * m, q), spread.reshape(n * m, q))
-        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0), flat)
+        if within is not None:
+            within = within[0].repeat_interleave(m, 0), within[1].repeat_interleave(m, 0)
+        log_prob = self.heads.log_prob(hidden, cells.repeat_interleave(m, 0), flat, within)
         return log_prob.view(n, m, -1)
 
     def known_context(self, cells: Tensor) -> Tensor:
@@ -260,7 +292,7 @@ class TabularVAE(nn.Module):
     def known_log_likelihood(self, cells: Tensor, z: Tensor) -> Tensor:
         """Log-likelihood (n, m) of the stored cells that are not NaN given codes (n, m, k)."""
         known = (~torch.isnan(cells)).to(cells)
-        log_prob = self._log_prob(cells, known, self.table_order, z)
+        log_prob = self._log_prob(cells, known, self.table_order, z, self._intervals(cells))
         return (log_prob * known[:, None]).sum(2)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -364,6 +396,7 @@ def tabular_recipe(
             "activation": activation,
             "n_ties": n_ties,
             "n_factors": n_factors,
+            "interval_ties": True,
         },
         players=(
             Player(
