@@ -130,7 +130,7 @@ def _beyond(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, n: int) -> np.nd
         of the column that counts as one: the robust scale of the column or the mean slope of the
         outer tenth, whichever is wider, so that a heavy tail is not far out at its end.
     """
-    wide, last = values.astype(np.float64), float(ndtri(1 - 0.5 / max(n, 2)))
+    wide, last = _gap(values, values[:1]), float(ndtri(1 - 0.5 / max(n, 2)))
     shares = np.array([*_INNER, (_TAIL, 1 - _TAIL)])
     low, high = wide[np.searchsorted(hi, shares).clip(0, len(wide) - 1)].T
     scales = [*(high - low) / (ndtri(shares[:, 1]) - ndtri(shares[:, 0]))]
@@ -428,8 +428,9 @@ def _go_on(column: Column, values: np.ndarray, scores: np.ndarray) -> None:
         return
     (low, below), (high, above) = column["beyond"]
     knots, (under, over) = column["values"], _outside(column, values)
-    scores[under] = low - _gap(knots[0], values[under]) / below
-    scores[over] = high + _gap(values[over], knots[-1]) / above
+    with np.errstate(over="ignore"):
+        scores[under] = low - _gap(knots[0], values[under]) / below
+        scores[over] = high + _gap(values[over], knots[-1]) / above
     np.clip(scores, -_FARTHEST, _FARTHEST, out=scores)
 
 

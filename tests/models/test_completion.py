@@ -450,10 +450,17 @@ def test_a_column_that_was_empty_stays_so() -> None:
     assert filled[["a", "b"]].notna().all().all()
 
 
-def test_unknown_levels_are_refused_with_their_column(pandas_model: VAETransformer) -> None:
-    X = PLANTS.head(3).assign(soil="bronze")
-    with pytest.raises(ValueError, match=r"unknown categories \['bronze'\] in column 'soil'"):
-        pandas_model.impute(X)
+def test_unknown_levels_count_as_missing_and_stay(pandas_model: VAETransformer) -> None:
+    X = PLANTS.head(3).assign(soil="bronze", fruit_g=np.nan)
+    with pytest.warns(UserWarning, match=r"'soil' \(3: 'bronze'\)") as told:
+        filled = pandas_model.impute(X)
+    assert len(told) == 1
+    assert (filled["soil"] == "bronze").all()
+    empty = X.assign(soil=pd.Series([None] * 3, dtype=PLANTS["soil"].dtype))
+    assert filled["fruit_g"].equals(pandas_model.impute(empty)["fruit_g"])
+    with pytest.warns(UserWarning, match="bronze"):
+        found = pandas_model.score_samples(X)
+    np.testing.assert_allclose(found, pandas_model.score_samples(empty))
 
 
 def test_a_thousand_levels() -> None:

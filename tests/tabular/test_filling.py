@@ -207,6 +207,7 @@ def test_rows_come_back_in_the_container_they_came_in(cells: list[Any]) -> None:
                 assert (now is not None) if i in HOLES else (now == cell)
 
 
+@pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
 def test_levels_that_the_rows_do_not_declare() -> None:
     seen = pd.DataFrame({"a": pd.Categorical(["M", "S", "L"], ["S", "M", "L"], ordered=True)})
     X = pd.DataFrame({"a": pd.Categorical(["S", None, "L"], ["S", "L"], ordered=True)})
@@ -223,6 +224,7 @@ def test_levels_that_the_rows_do_not_declare() -> None:
     assert found.dtype == pl.Enum(["XL", "L", "M"])
 
 
+@pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
 def test_cells_that_fit_has_not_seen_stay_as_they_are() -> None:
     seen = pd.DataFrame({"a": WORDS, "b": pd.Categorical(WORDS)})
     X = pd.DataFrame({"a": ["new", None, "fig"], "b": pd.Categorical(["new", None, "fig"])})
