@@ -140,6 +140,15 @@ def trains(cls: type) -> bool:
     return {"max_steps", "n_components"} <= set(parameter_names(cls))
 
 
+def takes_words(estimator: Any) -> bool:
+    """Whether a table may hold more than numbers: what holds another takes what that one takes."""
+    held = getattr(estimator, "estimator", None)
+    if held is not None:
+        return hasattr(held, "_declares") and takes_words(held)
+    affine = getattr(estimator, "mode", "auto") == "affine"
+    return "mixed" in declaration_of(estimator).tables and not affine
+
+
 def holds(cls: type) -> bool:
     """Whether it works in the latent space of another estimator, which it is given."""
     return "estimator" in parameter_names(cls)

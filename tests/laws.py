@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
@@ -21,10 +21,23 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklatent._utils.declaration import declaration_of, verbs_of
-from tests.instances import answers, as_bytes, ask, fitted, fitted_codes, target
+from tests.instances import answers, as_bytes, ask, fitted, fitted_codes, takes_words, target
 
 Law = Callable[[Any, np.ndarray], None]
 LAWS: dict[str, Law] = {}
+
+# Verbs that answer about rows.
+VERBS_ON_ROWS = (
+    "transform",
+    "predict",
+    "predict_proba",
+    "decision_function",
+    "score_samples",
+    "score",
+    "posterior",
+    "score_columns",
+    "explain",
+)
 
 # How far an answer may move when rows are asked in other groups.
 RTOL = {"float64": 1e-12, "float32": 1e-5}
@@ -145,11 +158,7 @@ def fit_transform_is_out_of_fold_or_plain(estimator: Any, X: np.ndarray) -> None
 @law
 def takes_the_tables_that_it_declares(estimator: Any, X: np.ndarray) -> None:
     frame = words(len(X))
-    # what holds another estimator takes what that one takes
-    mixed = bool(get_tags(estimator).input_tags.allow_nan)
-    if getattr(estimator, "estimator", None) is None:
-        assert mixed == ("mixed" in declaration_of(estimator).tables), "its tag tells otherwise"
-    if not mixed:
+    if not takes_words(estimator):
         said = refusal(lambda: fitted(clone(estimator), frame))
         assert any(f"column {name!r}" in said for name in frame.columns), said
         return
@@ -163,6 +172,42 @@ def takes_the_tables_that_it_declares(estimator: Any, X: np.ndarray) -> None:
         back = model.inverse_transform(model.transform(frame))
         assert list(back.columns) == list(frame.columns)
         assert list(back.dtypes) == list(frame.dtypes)
+
+
+@law
+def takes_missing_cells_whatever_fit_saw(estimator: Any, X: np.ndarray) -> None:
+    """Complete numbers, too; who holds a transformer that takes none says which."""
+    model = fitted(estimator, X)
+    holes = X.copy()
+    holes[::5, 1] = holes[::7, 0] = holes[3] = np.nan
+    whole = ~np.isnan(holes).any(1)
+    names = [name for name in VERBS_ON_ROWS if hasattr(model, name)]
+    if not get_tags(estimator).input_tags.allow_nan:
+        held = getattr(estimator, "estimator", None)
+        wanted = "NaN" if held is None else f"{type(held).__name__}, which {type(model).__name__}"
+        for name in names:
+            said = refusal(lambda name=name: getattr(model, name)(holes))
+            assert wanted in said, said
+        return
+    for name in names:
+        verb = getattr(model, name)
+        given, plain = verb(holes), verb(X)
+        if name == "score":
+            assert np.isfinite(given), name
+            continue
+        for answer, before in zip(parts(given), parts(plain), strict=True):
+            assert answer.shape == before.shape, name
+            close(answer[whole], before[whole], RTOL[str(X.dtype)])
+        if isinstance(model, OneToOneFeatureMixin):
+            continue  # an encoder of cells encodes missing ones as missing
+        assert all(np.isfinite(answer).all() for answer in parts(given)), name
+        alone = np.concatenate([parts(verb(holes[i : i + 1]))[0] for i in range(9)])
+        close(alone, parts(given)[0][:9], RTOL[str(X.dtype)])
+
+
+def parts(answer: Any) -> list[np.ndarray]:
+    """Take the answer of a verb apart, where it is several arrays."""
+    return [*map(np.asarray, answer)] if isinstance(answer, tuple) else [np.asarray(answer)]
 
 
 # -- reproducible ----------------------------------------------------------------------------------

@@ -42,10 +42,13 @@ class Encoder(Protocol):
     def encode(self, rows: Any, /) -> NDArray[Any]:
         """Return a new float matrix."""
 
+    def completed(self, matrix: Any, /) -> NDArray[Any]:
+        """Fill missing cells that nets do not read."""
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """Rows of a table, encoded when they are asked for by index."""
+    """Rows of a table as nets read them, encoded when they are asked for by index."""
 
     table: Encoder
     rows: Sliceable
@@ -57,7 +60,7 @@ class Encoded:
 
     def __call__(self, index: Index) -> NDArray[np.floating]:
         """Encode the rows at an index."""
-        return self.table.encode(self.rows.take(index))
+        return self.table.completed(self.table.encode(self.rows.take(index)))
 
 
 class RowSource:

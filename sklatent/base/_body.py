@@ -168,13 +168,18 @@ class Body(Generic[M]):
 
     # -- answers -------------------------------------------------------------------------------
 
-    def run(self, verb: Verb, rows: AnyRows) -> NDArray[Any]:
-        """Call a method of the module on rows, in their dtype."""
-        if len(rows) == 1:
+    def run(self, verb: Verb, rows: AnyRows, *, fill: bool = True) -> NDArray[Any]:
+        """Call a method of the module on rows, in their dtype.
+
+        With ``fill`` it reads what is to be expected where numbers are missing, else NaN.
+        """
+
+        def encode(index: NDArray[np.intp] | slice) -> NDArray[Any]:
             # one row is all overhead: no slicing
-            matrix = self.table.encode(rows)
-            return self.net.run(verb, 1, lambda _: matrix, rows.dtype)
-        return self.net.run(verb, len(rows), Encoded(self.table, rows), rows.dtype)
+            matrix = self.table.encode(rows if len(rows) == 1 else rows.take(index))
+            return self.table.completed(matrix) if fill else matrix
+
+        return self.net.run(verb, len(rows), encode, rows.dtype)
 
     def run_on_codes(self, verb: Verb, codes: NDArray[Any]) -> NDArray[Any]:
         """Call a method of the module on codes, in their dtype."""
@@ -214,15 +219,17 @@ class Body(Generic[M]):
         return codes
 
     def explained(self, rows: AnyRows) -> float:
-        """Return the share of the variance of rows that survives encoding and decoding."""
+        """Return the share of the variance of known cells that encoding and decoding keeps."""
         varying = self.table.varying
         squared = total = 0.0
         for start in range(0, len(rows), CHUNK_ROWS):
             part = rows.take(slice(start, start + CHUNK_ROWS))
             x = self.table.encode(part).astype(np.float64, copy=False)
             x_hat = self.run_on_codes("decode", self.run("encode", part))
-            squared += float(((x - x_hat)[:, varying] ** 2).sum(dtype=np.float64))
-            total += float((x[:, varying] ** 2).sum(dtype=np.float64))
+            rest, x = (x - x_hat)[:, varying], x[:, varying]
+            rest[np.isnan(x)] = x[np.isnan(x)] = 0.0  # no cell, no error
+            squared += float((rest**2).sum(dtype=np.float64))
+            total += float((x**2).sum(dtype=np.float64))
         # as r2_score: nothing to explain is perfect if nothing is missed
         return 1.0 - squared / total if total > 0 else float(squared == 0)
 

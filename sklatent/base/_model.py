@@ -115,8 +115,8 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``X`` has one row or infinite cells, missing ones with ``mode="affine"``, if ``y``
-            is needed and missing or of the wrong kind, or if the training diverges.
+            If ``X`` has one row or infinite cells, if ``y`` is needed and missing or of the wrong
+            kind, or if the training diverges.
         KeyboardInterrupt
             Raised again after an interrupt, with the model fitted to the best weights so far.
         """
@@ -207,10 +207,8 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         if "mixed" in self._declares.tables:
             rows = table.open(X, estimator=self)
         else:
-            rows = table.read(
-                X, estimator=self, reset=True, min_rows=2, mixed=False, allow_missing=False
-            )
-        self.table_ = table.fit_rows(rows, common_scale=not self.standardize)
+            rows = table.read(X, estimator=self, reset=True, min_rows=2, mixed=False)
+        self.table_ = table.fit_rows(rows, common_scale=not self.standardize, completes=True)
         return rows
 
     def read(self, X: Any, min_rows: int = 1) -> AnyRows:
@@ -228,7 +226,8 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         Rows or MixedRows
             What ``body`` takes.
         """
-        return self.table_.table.read(X, estimator=self, min_rows=min_rows)
+        table = self.table_.table
+        return table.read(X, estimator=self, min_rows=min_rows, allow_missing=table.takes_missing)
 
     def _fields(self, body: Body[Any], X: Any, y: Any, X_val: Any) -> dict[str, NDArray[Any]]:
         """Give what the batches hold beside the rows: the target."""
@@ -332,8 +331,7 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.required = self._declares.needs_y
-        mixed = "mixed" in self._declares.tables
-        tags.input_tags.allow_nan = mixed and getattr(self, "mode", "auto") != "affine"
+        tags.input_tags.allow_nan = True
         return tags
 
     @property

@@ -9,6 +9,7 @@ from sklatent.parts._prior import (
     LatentPrior,
     fit_mixture,
     normal_draws,
+    posterior_of,
     standard_normal,
 )
 from sklatent.parts._rotation import (
@@ -53,6 +54,7 @@ __all__ = [
     "linear_start",
     "measure_scatter",
     "normal_draws",
+    "posterior_of",
     "prefix_errors",
     "principal_axes",
     "reach_of",

@@ -103,27 +103,30 @@ def fit_marginals(sampled: Array, values: Array) -> list[tuple[Array, Array, boo
     sampled : ndarray of shape (n_sampled, n_columns)
         A large sample of the model, in the units of ``values``.
     values : ndarray of shape (n_samples, n_columns)
-        Training rows.
+        Training rows, NaN where missing.
 
     Returns
     -------
     list of (ndarray, ndarray, bool)
         For each column the knots of the map, and whether all its values are whole. A column with
         few distinct values has one threshold less than values and is mapped to these values
-        exactly; another is interpolated between quantiles.
+        exactly; another is interpolated between quantiles. A column without any cell is NaN.
     """
-    maps = []
-    for j in range(values.shape[1]):
-        distinct, counts = np.unique(values[:, j], return_counts=True)
-        whole = np.array_equal(distinct, np.round(distinct))
-        # few rows of a continuous column are few values too, but they hardly repeat
-        if len(distinct) <= N_KNOTS and (whole or 2 * len(distinct) <= len(values)):
-            shares = np.cumsum(counts)[:-1] / len(values)
-            source, target = np.quantile(sampled[:, j], shares), distinct
-        else:
-            source, target = (np.quantile(part[:, j], _levels()) for part in (sampled, values))
-        maps.append((source, target, whole))
-    return maps
+    return [_marginal(drawn, column) for drawn, column in zip(sampled.T, values.T, strict=True)]
+
+
+def _marginal(drawn: Array, column: Array) -> tuple[Array, Array, bool]:
+    if np.isnan(column).any():
+        column = column[~np.isnan(column)]
+        if not len(column):
+            return np.zeros(0), np.full(1, np.nan), False
+    distinct, counts = np.unique(column, return_counts=True)
+    whole = np.array_equal(distinct, np.round(distinct))
+    # few rows of a continuous column are few values too, but they hardly repeat
+    if len(distinct) <= N_KNOTS and (whole or 2 * len(distinct) <= len(column)):
+        shares = np.cumsum(counts)[:-1] / len(column)
+        return np.quantile(drawn, shares), distinct, whole
+    return np.quantile(drawn, _levels()), np.quantile(column, _levels()), whole
 
 
 def _levels() -> Array:

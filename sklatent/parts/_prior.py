@@ -1,6 +1,7 @@
 """The distribution of the codes, fitted after training, and log-likelihoods of rows under it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from sklatent.nn import LOG_2PI
 
 Array = NDArray[np.float64]
+Proposal = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 MAX_ROWS = 5000
 MAX_COMPONENTS = 32
@@ -160,6 +162,16 @@ def normal_draws(n_draws: int, n_components: int, seed: int) -> NDArray[np.float
     return ndtri(np.clip(uniform, 1e-6, 1 - 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
 
 
+def posterior_of(module: Any) -> Proposal:
+    """Propose codes as the encoder of a module does."""
+
+    def propose(x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = module.infer(x)
+        return mean, torch.exp(0.5 * log_variance)
+
+    return propose
+
+
 class ImportanceSampler:
     """Importance-weighted estimate of log p(x) with one set of draws shared by all rows.
 
@@ -171,16 +183,25 @@ class ImportanceSampler:
     Parameters
     ----------
     module : torch.nn.Module
-        Has ``infer``, ``log_likelihood`` and ``widest``, the numbers it holds per code.
+        Has ``log_likelihood`` and ``widest``, the numbers it holds per code.
     prior : GaussianMixture
         Distribution of the whitened codes.
     draws : ndarray of shape (n_draws, n_components)
         Standard normal points.
+    propose : callable
+        Gives for rows (n, p) means (n, k) and spreads of codes to try: standard deviations (n, k)
+        or, where these go together, roots of the covariance (n, k, k), lower triangular.
     """
 
-    def __init__(self, module: Any, prior: GaussianMixture, draws: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        module: Any,
+        prior: GaussianMixture,
+        draws: NDArray[np.float32],
+        propose: Proposal,
+    ) -> None:
         like = next(module.parameters())
-        self.module = module
+        self.module, self.propose = module, propose
         self.draws = torch.from_numpy(draws).to(like)
         kept = prior.weights_ > MIN_WEIGHT * prior.weights_.max()
         factors = prior.precisions_cholesky_[kept]
@@ -222,9 +243,13 @@ class ImportanceSampler:
 
     def _weighted(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (n, m, k) for rows, and the logarithms of their importance weights (n, m)."""
-        mean, log_variance = self.module.infer(x)
-        spread = torch.exp(0.5 * log_variance) * WIDENING
-        z = mean[:, None] + spread[:, None] * self.draws
+        mean, spread = self.propose(x)
+        spread = spread * WIDENING
+        if spread.ndim == 3:
+            z = mean[:, None] + self.draws @ spread.mT
+            spread = spread.diagonal(dim1=1, dim2=2)
+        else:
+            z = mean[:, None] + spread[:, None] * self.draws
         log_q = self.log_proposal - torch.log(spread).sum(1, keepdim=True)
         log_x = self.module.log_likelihood(x, z)
         log_prior = self._log_prior(z.reshape(-1, z.shape[2])).view(z.shape[:2])
@@ -247,9 +272,11 @@ class ImportanceDraws:
 
     points: NDArray[np.float32]
 
-    def sampler(self, module: Any, prior: GaussianMixture) -> ImportanceSampler:
+    def sampler(
+        self, module: Any, prior: GaussianMixture, propose: Proposal | None = None
+    ) -> ImportanceSampler:
         """Return the estimate of log-likelihoods for a module and a prior of its codes."""
-        return ImportanceSampler(module, prior, self.points)
+        return ImportanceSampler(module, prior, self.points, propose or posterior_of(module))
 
     def to_state(self) -> dict[str, Any]:
         """Give plain arrays."""

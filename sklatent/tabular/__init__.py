@@ -6,6 +6,7 @@ from sklatent.tabular._cells import Cells
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
+from sklatent.tabular._gaussian import GaussianFill, patterns
 from sklatent.tabular._known import Limit, limits_of, obeying
 from sklatent.tabular._like import rows_like
 from sklatent.tabular._quantile import QuantileTable
@@ -18,6 +19,7 @@ __all__ = [
     "Block",
     "Cells",
     "FrameSchema",
+    "GaussianFill",
     "Limit",
     "MixedRows",
     "QuantileTable",
@@ -30,6 +32,7 @@ __all__ = [
     "is_frame",
     "limits_of",
     "obeying",
+    "patterns",
     "plain_blocks",
     "rows_like",
     "with_index_of",

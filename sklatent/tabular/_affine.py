@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NoReturn, Self
 
@@ -19,6 +19,7 @@ from sklatent.tabular._columns import (
     observed_moments,
 )
 from sklatent.tabular._frames import FrameSchema, build_frame
+from sklatent.tabular._gaussian import MAX_CELLS, MAX_ROWS, GaussianFill
 from sklatent.tabular._known import Limit
 from sklatent.tabular._native import build_columns, number_cells
 from sklatent.tabular._rows import Reconstruction, Rows, check_rows
@@ -45,6 +46,9 @@ class AffineTable:
         Of the data frame that ``fit`` saw; None for an array.
     dtype : dtype
         Of the rows of ``fit``.
+    gaussian : GaussianFill or None, default=None
+        What to expect of missing cells, in tables of models; None in those that were saved before
+        models took any.
     """
 
     center: np.ndarray
@@ -55,9 +59,12 @@ class AffineTable:
     has_missing: bool
     schema: FrameSchema | None
     dtype: np.dtype[Any]
+    gaussian: GaussianFill | None = None
 
     @classmethod
-    def fit(cls, rows: Rows, *, standardize: bool, common_scale: bool) -> Self:
+    def fit(
+        cls, rows: Rows, *, standardize: bool, common_scale: bool, completes: bool = False
+    ) -> Self:
         """Learn centres and scales.
 
         Parameters
@@ -68,6 +75,8 @@ class AffineTable:
             Whether each column is divided by its own standard deviation.
         common_scale : bool
             Whether the others are divided by one number instead.
+        completes : bool, default=False
+            Whether it learns what to expect of missing cells, from complete rows.
 
         Returns
         -------
@@ -88,9 +97,16 @@ class AffineTable:
         if common_scale and not constant.all():
             unit = float(np.sqrt(moments.var[~constant].mean()))
             scale[~constant] = unit
-        return cls(
+        table = cls(
             moments.mean, scale, constant, moments.same, unit, has_missing, rows.schema, rows.dtype
         )
+        return replace(table, gaussian=table._fit_gaussian(rows)) if completes else table
+
+    def _fit_gaussian(self, rows: Rows) -> GaussianFill:
+        n, most = len(rows), max(2, min(MAX_ROWS, MAX_CELLS // self.n_encoded))
+        if n > most:
+            rows = rows.take(np.sort(np.random.RandomState(0).choice(n, most, replace=False)))
+        return GaussianFill.fit(self.encode(rows))
 
     def handling(self, handle_unknown: str) -> Self:
         """Return the table: no level of a number is unknown."""
@@ -153,6 +169,23 @@ class AffineTable:
         """No number is unknown."""
         return np.zeros(rows.shape, dtype=bool)
 
+    @property
+    def takes_missing(self) -> bool:
+        """Whether it knows what to expect of missing cells."""
+        return self.gaussian is not None
+
+    def completed(self, matrix: np.ndarray) -> np.ndarray:
+        """Fill missing cells of a matrix by their mean given the other cells of the row."""
+        return matrix if self.gaussian is None else self.gaussian(matrix)
+
+    def without_missing(self, rows: AnyRows) -> AnyRows:
+        """Fill missing cells of rows in the same way, in the units of X."""
+        values = _values_of(rows)
+        if self.gaussian is None or not (missing := np.isnan(values)).any():
+            return rows
+        filled = self.values(self.completed(self.encode(rows)))
+        return Rows(np.where(missing, filled, values), rows.schema)
+
     def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:
         """Decode a matrix into the container that ``fit`` saw."""
         return self.build(self.values(matrix))
@@ -182,9 +215,10 @@ class AffineTable:
     # -- densities -----------------------------------------------------------------------------
 
     def log_slope(self, rows: AnyRows) -> np.ndarray:
-        """Minus the logarithm of the scale of each column, 0 for constant ones."""
+        """Minus the logarithm of the scale, 0 for constant columns and missing cells."""
         slope = np.zeros(rows.shape)
         slope[:, self.varying] = -np.log(self.scale[self.varying])
+        slope[np.isnan(_values_of(rows))] = 0.0
         return slope
 
     @cached_property
@@ -192,8 +226,10 @@ class AffineTable:
         """Logarithm of the Jacobian determinant of the encoding."""
         return float(-np.log(self.scale).sum())
 
-    def log_det(self, rows: AnyRows) -> float:
-        """Logarithm of the Jacobian determinant, which is that of every row."""
+    def log_det(self, rows: AnyRows) -> Any:
+        """Logarithm of the Jacobian determinant, the same for all rows without missing cells."""
+        if isinstance(rows, Rows) and rows.has_missing():
+            return self.log_slope(rows).sum(1)
         return self.log_abs_det
 
     # -- what is known about rows --------------------------------------------------------------
@@ -239,12 +275,13 @@ class AffineTable:
             "has_missing": self.has_missing,
             "frame": schema_state(self.schema),
             "dtype": self.dtype.name,
+            "gaussian": None if self.gaussian is None else self.gaussian.to_state(),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Make the table that :meth:`to_state` has described."""
-        frame = state["frame"]
+        frame, gaussian = state["frame"], state.get("gaussian")
         return cls(
             state["center"],
             state["scale"],
@@ -254,6 +291,7 @@ class AffineTable:
             state["has_missing"],
             None if frame is None else FrameSchema(**frame),
             np.dtype(state["dtype"]),
+            None if gaussian is None else GaussianFill.from_state(gaussian),
         )
 
 

@@ -364,9 +364,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         *,
         estimator: Any,
         min_rows: int = 2,
-        missing: Literal["quantile", "refuse"] = "quantile",
     ) -> Rows | MixedRows:
-        """Validate the rows of ``fit`` for a model that completes rows in quantile mode only.
+        """Validate the rows of ``fit`` for a model that takes mixed tables.
+
+        Numbers some of which are missing are read again, and ``mode`` set to "quantile", unless
+        it is "affine".
 
         Parameters
         ----------
@@ -376,30 +378,26 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The model, whose columns and name count.
         min_rows : int, default=2
             Least number of rows.
-        missing : {"quantile", "refuse"}, default="quantile"
-            What becomes of numbers some of which are missing: they are read again, and ``mode``
-            set to "quantile", unless it is "affine"; or they are refused.
 
         Returns
         -------
         rows : Rows or MixedRows
-            For :meth:`fit_rows`. Rows of numbers alone have no missing cells.
+            For :meth:`fit_rows`.
 
         Raises
         ------
         ValueError
-            As in :meth:`fit`, and with the place of the first missing cell where these are
-            refused.
+            As in :meth:`fit`.
         """
         rows = self.read(X, estimator=estimator, reset=True, min_rows=min_rows)
-        if isinstance(rows, MixedRows) or not rows.has_missing():
+        if isinstance(rows, MixedRows) or self.mode == "affine" or not rows.has_missing():
             return rows
-        if missing == "refuse" or self.mode == "affine":
-            check_rows(estimator, X, reset=True)  # says which cell
         self.set_params(mode="quantile")
         return self.read(X, estimator=estimator, reset=True, min_rows=min_rows)
 
-    def fit_rows(self, rows: Rows | MixedRows, *, common_scale: bool = False) -> Self:
+    def fit_rows(
+        self, rows: Rows | MixedRows, *, common_scale: bool = False, completes: bool = False
+    ) -> Self:
         """Learn from rows that are validated already.
 
         Parameters
@@ -409,6 +407,9 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         common_scale : bool, default=False
             Whether columns that are not standardized are divided by one number: their proportions
             stay, and a model sees numbers of about one whatever the units of X.
+        completes : bool, default=False
+            Whether a table of numbers learns what to expect of missing cells, for models that
+            answer about rows with such.
 
         Returns
         -------
@@ -430,7 +431,12 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "or set mode='quantile'."
             )
         else:
-            table = AffineTable.fit(rows, standardize=self.standardize, common_scale=common_scale)
+            table = AffineTable.fit(
+                rows,
+                standardize=self.standardize,
+                common_scale=common_scale,
+                completes=completes,
+            )
         # the names of the columns as scikit-learn keeps them
         schema, self._columns_in = rows.schema, None
         if hasattr(self, "feature_names_in_"):

@@ -157,6 +157,16 @@ class QuantileTable:
             dtype=rows.dtype,
         )
 
+    takes_missing = True
+
+    def completed(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the matrix: missing cells are encoded as such."""
+        return matrix
+
+    def without_missing(self, rows: AnyRows) -> AnyRows:
+        """Return the rows."""
+        return rows
+
     def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:
         """Decode a matrix into the container that ``fit`` saw."""
         return self._contained(decode_columns(self.columns, matrix, beyond=beyond), matrix.dtype)

@@ -266,7 +266,7 @@ def _numeric_rows(
     except (TypeError, ValueError) as error:
         if isinstance(error, np.exceptions.DTypePromotionError):
             _check_kinds(schema)
-        _explain(error, X, schema)
+        _explain(error, X, schema, estimator)
         raise
     _check_kinds(schema)
     _check_other_names(estimator, schema, reset=reset)
@@ -384,7 +384,9 @@ def _listed(names: list[Any], limit: int = 5) -> str:
     return "".join(lines) + ("- ...\n" if len(names) > limit else "")
 
 
-def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) -> None:
+def _explain(
+    error: TypeError | ValueError, X: Any, schema: FrameSchema | None, estimator: Any
+) -> None:
     """Raise scikit-learn's error again with the place of the first cell that caused it.
 
     Returns without raising where no single cell is at fault.
@@ -395,6 +397,8 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
         if place is not None:
             row, column = place
             name = column if schema is None else schema.names[column]
+            if "contains NaN" in text:
+                text = f"Input X contains NaN. {_about_missing(estimator)}"
             raise ValueError(f"{text}\n(column {name!r}, row {row})") from error
     wants_scalar = "argument must be" in text or "array element with a sequence" in text
     if not wants_scalar and "could not convert string" not in text:
@@ -409,6 +413,18 @@ def _explain(error: TypeError | ValueError, X: Any, schema: FrameSchema | None) 
             f"argument must be a string or a number (column {name!r}, row {row}: got {kind})"
         ) from error
     raise _NotNumeric(f"{text}\n(column {name!r}, row {row})", name) from error
+
+
+def _about_missing(estimator: Any) -> str:
+    """Say what to do about missing cells that cannot be taken."""
+    name = type(estimator).__name__
+    held = getattr(estimator, "estimator", None)
+    if held is not None:
+        return f"{type(held).__name__}, which {name} holds, does not take missing cells."
+    return (
+        f"An earlier release has fitted this {name}, to complete numbers: rows may miss cells "
+        "once it is fitted again, there with mode='quantile' alone."
+    )
 
 
 def _not_infinite(values: np.ndarray) -> np.ndarray:

@@ -118,6 +118,20 @@ class Table(Protocol):
             Numbers are never unknown.
         """
 
+    @property
+    def takes_missing(self) -> bool:
+        """Whether models of the table answer about rows with missing cells."""
+
+    def completed(self, matrix: np.ndarray) -> np.ndarray:
+        """Fill those missing cells of an encoded matrix that a net would not read.
+
+        Numbers in affine tables get their mean given the other cells of the row; where missing
+        cells are encoded as such, the matrix comes back as it is.
+        """
+
+    def without_missing(self, rows: AnyRows) -> AnyRows:
+        """Fill the same cells of rows in their own units, for who does not read the matrix."""
+
     # -- rows out ------------------------------------------------------------------------------
 
     def decode(self, matrix: np.ndarray, *, beyond: bool = False) -> Any:

@@ -258,7 +258,7 @@ class LatentClusterer(
         self.table_ = table
         self.standardize_ = self._standardizes(rows)
         table.set_params(standardize=self.standardize_)
-        table.fit_rows(rows, common_scale=not self.standardize_)
+        table.fit_rows(rows, common_scale=not self.standardize_, completes=self.estimator is None)
         # a mixed table has no principal components to choose
         spaces = {"affine": self._fit_in_own_space, "quantile": self._fit_in_given_space}
         given = "quantile" if self.estimator is not None else table.table.kind
@@ -456,7 +456,10 @@ class LatentClusterer(
 
     def _codes(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return self._held.encode(X, self.table_.table.read(X, estimator=self))
+        table = self.table_.table
+        takes = table.takes_missing or bool(get_tags(self.estimator_).input_tags.allow_nan)
+        rows = table.read(X, estimator=self, allow_missing=takes)
+        return self._held.encode(X, table.without_missing(rows))
 
     def _log_joint(self, X: Any) -> Matrix:
         codes = self._codes(X)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.model_selection import KFold
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklatent._utils.declaration import Declaration
@@ -26,6 +27,14 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "develop" / "example_model.py"
 @every()
 def test_public_estimator_keeps(estimator: Any, name: str, matrix: np.ndarray) -> None:
     LAWS[name](estimator, matrix)
+
+
+@every()
+def test_tag_for_missing_cells(estimator: Any) -> None:
+    """All of ours take them; what holds another transformer takes what that one takes."""
+    held = getattr(estimator, "estimator", None)
+    foreign = held is not None and not hasattr(held, "_declares")
+    assert get_tags(estimator).input_tags.allow_nan is not foreign
 
 
 def test_example_model_keeps_the_contract() -> None:
@@ -150,6 +159,19 @@ class SaysPCA(Slope):
     _declares = declares(starts_at_pca=True)
 
 
+class FillsFromWhatItIsAsked(Slope):
+    """Takes missing cells, and fills them with the means of the rows beside."""
+
+    def transform(self, X: Any) -> Any:
+        filled = np.where(np.isnan(X), np.nan_to_num(X).mean(0), X)
+        return super().transform(filled.astype(X.dtype))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
 class Noisy(Slope):
     def transform(self, X: Any) -> Any:
         return super().transform(X) + np.random.default_rng().normal()
@@ -235,6 +257,7 @@ BROKEN: list[tuple[str, type]] = [
     ("fit_transform_is_out_of_fold_or_plain", SecretlyOutOfFold),
     ("takes_the_tables_that_it_declares", SaysMixed),
     ("takes_the_tables_that_it_declares", Slope),  # names no column
+    ("takes_missing_cells_whatever_fit_saw", FillsFromWhatItIsAsked),
     ("same_seed_same_bytes", Noisy),
     ("other_seed_other_answers", DeafToItsSeed),
     ("callers_random_streams_are_left_alone", StirsNumpy),

@@ -62,10 +62,11 @@ class AutoencoderTransformer(
         objective is that of a bare ``PCA()``.
     mode : {"auto", "affine", "quantile"}, default="auto"
         How columns become numbers. "affine" centres and scales them, for tables of numbers and
-        booleans. "quantile" takes categories, dates and missing values as well: ranks of
-        numbers and codes of categories (:class:`TabularEncoder`). "auto" is "affine" where that is
-        possible. In "quantile" mode training starts from random weights, ``n_components="auto"``
-        is half of the columns up to 16, and components are not ordered.
+        booleans; missing cells are filled with their mean given the others of the row. "quantile"
+        takes categories, dates and missing values as values of their own: ranks of numbers and
+        codes of categories (:class:`TabularEncoder`). "auto" is "affine" where that is possible
+        and nothing is missing. In "quantile" mode training starts from random weights,
+        ``n_components="auto"`` is half of the columns up to 16, and components are not ordered.
     early_stopping : bool or "auto", default="auto"
         Whether rows are held out to stop training and to choose the best weights. "auto" holds
         rows out from 400 rows on, cross-validates the number of steps below, and keeps PCA

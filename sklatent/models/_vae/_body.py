@@ -133,10 +133,14 @@ class VariationalBody(Body["VAETransformer"]):
 
     def posterior(self, rows: AnyRows) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return mean and standard deviation of the codes of rows."""
-        mean, std = np.split(self.run("posterior", rows), 2, axis=1)
+        mean, std = np.split(self.moments(rows), 2, axis=1)
         if self.rotation is None:
             return mean, std
         return self.rotation.rotate(mean), self.rotation.rotate_spread(std)
+
+    def moments(self, rows: AnyRows) -> NDArray[Any]:
+        """Return mean and standard deviation of the codes of rows before they are rotated."""
+        return self.run("posterior", rows)
 
     def sampler(self, rows: AnyRows) -> ImportanceSampler:
         """Return what estimates likelihoods in the precision of rows."""
@@ -145,7 +149,7 @@ class VariationalBody(Body["VAETransformer"]):
 
     def log_density(self, rows: AnyRows) -> NDArray[np.float64]:
         """Return the log-likelihood of each row in the units of the table."""
-        bound = self.run(self.sampler(rows), rows)[:, 0].astype(np.float64)
+        bound = self.run(self.sampler(rows), rows, fill=False)[:, 0].astype(np.float64)
         # a row so far out that its squares overflow has no density
         log_density: NDArray[np.float64] = np.where(np.isnan(bound), -np.inf, bound)
         log_density += self.table.log_det(rows)
@@ -153,7 +157,7 @@ class VariationalBody(Body["VAETransformer"]):
 
     def log_likelihood_of_cells(self, rows: AnyRows) -> NDArray[np.float64]:
         """Return the log-likelihood of the cells that the module knows, as it encodes them."""
-        cells = self.run(self.sampler(rows).cells, rows).astype(np.float64)
+        cells = self.run(self.sampler(rows).cells, rows, fill=False).astype(np.float64)
         cells[np.isnan(cells)] = -np.inf  # as the row itself, so far out that squares overflow
         return cells
 

@@ -76,10 +76,12 @@ class VAETransformer(
         objective is that of a bare ``PCA()``. For the affine mode.
     mode : {"auto", "affine", "quantile"}, default="auto"
         How columns become numbers, and which of the two models is fitted. "affine" centres and
-        scales them, for tables of numbers and booleans without missing cells. "quantile" takes
-        categories, dates and missing values as well: ranks of numbers, codes of categories
-        (:class:`TabularEncoder`), and one likelihood per kind of column. "auto" is "affine" where
-        that is possible. Conditions and imputation need "quantile".
+        scales them, for tables of numbers and booleans; missing cells are filled with their mean
+        given the others of the row, and integrated out in likelihoods. "quantile"
+        takes categories, dates and missing values as values of their own: ranks of numbers, codes
+        of categories (:class:`TabularEncoder`), and one likelihood per kind of column. "auto" is
+        "affine" where that is possible and nothing is missing. Conditions and imputation need
+        "quantile".
     batch_size : int or "auto", default="auto"
         Rows per step; "auto" is a sixteenth of the rows, as a power of two within [16, 128], in
         mixed tables [16, 256].

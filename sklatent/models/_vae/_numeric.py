@@ -10,15 +10,18 @@ from torch import nn
 from sklatent._training import Fit, FitOutcome, Recipe, RowSource
 from sklatent.base import AnyRows, in_parts
 from sklatent.models._vae._body import MAX_ROWS, ROTATED_KL, VariationalBody, drawn_from
+from sklatent.models._vae._incomplete import IncompletePosterior
 from sklatent.models._vae._skip_vae import N_KNOTS, SkipVAE, skip_vae_recipe
 from sklatent.parts import (
     NOISE_MARGIN,
     Calibration,
+    ImportanceSampler,
     choose_width,
     fit_marginals,
     measure_scatter,
     variance_function,
 )
+from sklatent.tabular import AffineTable
 
 MAX_ROWS_MARGINALS = 100_000
 # Rows drawn to compare the model's marginals with those of the table; fewer in wide tables.
@@ -36,6 +39,7 @@ class NumericVAE(VariationalBody):
     usual_beta: ClassVar[float] = BETA
     parts: ClassVar[dict[str, Any]] = {"calibration": Calibration}
 
+    table: AffineTable
     calibration: Calibration
 
     def recipe(self, rows: RowSource, *, n_components: int, seed: int) -> Recipe:
@@ -113,6 +117,23 @@ class NumericVAE(VariationalBody):
         return self.run_on_codes("decode_whitened", drawn_from(moments, rng))
 
     # -- answers -------------------------------------------------------------------------------
+
+    def sampler(self, rows: AnyRows) -> ImportanceSampler:
+        """Return what estimates likelihoods of the known cells of rows."""
+        module = self.net.answering_module(rows.dtype)
+        return self.draws.sampler(module, self.prior.mixture, self._posterior(module))
+
+    def moments(self, rows: AnyRows) -> NDArray[Any]:
+        """Return posterior moments, wider where cells are missing."""
+        posterior = self._posterior(self.net.answering_module(rows.dtype))
+        if posterior is None:
+            return super().moments(rows)
+        return self.run(posterior.moments, rows, fill=False)
+
+    def _posterior(self, module: Any) -> IncompletePosterior | None:
+        """Return what the encoder says where cells are missing."""
+        gaussian = self.table.gaussian
+        return None if gaussian is None else IncompletePosterior(module, gaussian)
 
     def log_density_of_cells(self, rows: AnyRows) -> NDArray[np.float64]:
         """Return the log-likelihood of each cell in the units of the table."""

@@ -125,10 +125,15 @@ class SkipVAE(nn.Module):
     def cell_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Log-likelihood (n, m, p) of the cells of rows given whitened codes (n, m, k) each."""
         decoded = self.decoder(z.reshape(-1, z.shape[2])).view(*z.shape[:2], -1)
-        log_noise = self._log_noise(decoded)
-        squared = (x[:, None] - decoded).square_() * torch.exp(-log_noise)
-        cells: Tensor = -0.5 * (squared + log_noise + LOG_2PI) * self.varying
-        return cells
+        return -0.5 * self._terms(x[:, None], decoded) * self.varying
+
+    def slope(self, x: Tensor) -> Tensor:
+        """Derivatives (n, k, p) of the posterior means by the cells of rows (n, p)."""
+        with torch.inference_mode(False), torch.enable_grad():
+            x = x.clone().requires_grad_()
+            means = self.encoder(x).sum(0)
+            each = [torch.autograd.grad(mean, x, retain_graph=True)[0] for mean in means]
+            return torch.stack(each, 1)
 
     def _log_noise(self, decoded: Tensor) -> Tensor:
         log_noise = self.noise_base.expand_as(decoded).clone()
@@ -137,10 +142,16 @@ class SkipVAE(nn.Module):
         return log_noise
 
     def log_density(self, x: Tensor, decoded: Tensor) -> Tensor:
-        """Log-density of rows about decoded means, summed over the columns that vary."""
+        """Log-density of rows about decoded means, summed over known cells that vary."""
+        return -0.5 * (self._terms(x, decoded) @ self.varying)
+
+    def _terms(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """Minus twice the log-density of each cell, 0 for missing ones."""
         log_noise = self._log_noise(decoded)
         squared = (x - decoded).square_() * torch.exp(-log_noise)
-        return -0.5 * ((squared + log_noise + LOG_2PI) @ self.varying)
+        terms = squared + log_noise + LOG_2PI
+        missing = torch.isnan(x)
+        return terms.masked_fill_(missing, 0.0) if bool(missing.any()) else terms
 
 
 def evidence_loss(
