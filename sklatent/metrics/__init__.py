@@ -1,5 +1,7 @@
 """Side tower on tables: reports on synthetic rows, imputed cells and latent spaces."""
 
+from sklatent.metrics._cluster_report import ClusterReport, cluster_report
+from sklatent.metrics._cluster_traits import ClusterTrait
 from sklatent.metrics._dci import DCIScores, dci_score
 from sklatent.metrics._disentanglement import factorvae_score, mig_score, sap_score
 from sklatent.metrics._figures import Figure
@@ -14,12 +16,15 @@ from sklatent.metrics._synthetic import synthetic_report
 from sklatent.metrics._synthetic_report import SyntheticReport
 
 __all__ = [
+    "ClusterReport",
+    "ClusterTrait",
     "DCIScores",
     "Figure",
     "ImputationReport",
     "LatentReport",
     "NeighborhoodScores",
     "SyntheticReport",
+    "cluster_report",
     "clustering_stability",
     "dci_score",
     "factorvae_score",

@@ -65,7 +65,8 @@ def _spread(cells: _Float) -> float:
     return float(high - low) or float(cells.std()) or 1.0
 
 
-def _between(a: tuple[_Float, _Float], b: tuple[_Float, _Float]) -> _Float:
+def between(a: tuple[_Float, _Float], b: tuple[_Float, _Float]) -> _Float:
+    """Distances (n_a, n_b) between points of a :class:`MixedSpace`."""
     distances = cdist(a[1], b[1], "hamming") * a[1].shape[1]
     if a[0].shape[1]:
         distances += cdist(a[0], b[0], "cityblock")
@@ -110,7 +111,7 @@ def nearer_share(
     for start in range(0, n_rows, step):
         chosen = slice(start, start + step)
         some = points[0][0][chosen], points[0][1][chosen]
-        to_train, to_holdout = _between(some, points[1]), _between(some, points[2])
+        to_train, to_holdout = between(some, points[1]), between(some, points[2])
         if alone:
             places = np.arange(len(some[0]))
             to_holdout[places, start + places] = np.inf

@@ -148,3 +148,52 @@ def html_notes(notes: Sequence[str]) -> str:
     """
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f"<ul>{items}</ul>" if notes else ""
+
+
+def text_lines(lines: Sequence[Sequence[str]], words: tuple[int, ...]) -> str:
+    """Set cells in columns.
+
+    Parameters
+    ----------
+    lines : sequence of sequence of str
+        The header first.
+    words : tuple of int
+        Positions of the columns that stand to the left; the others stand to the right.
+
+    Returns
+    -------
+    text : str
+        Without a line feed at the end.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = {position % len(widths) for position in words}
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def html_lines(lines: Sequence[Sequence[str]]) -> str:
+    """Set cells as an HTML table.
+
+    Parameters
+    ----------
+    lines : sequence of sequence of str
+        The header first.
+
+    Returns
+    -------
+    html : str
+        A ``table`` element.
+    """
+    head, *body = lines
+    rows = "".join(_html_line(line, "td") for line in body)
+    return f"<table><thead>{_html_line(head, 'th')}</thead><tbody>{rows}</tbody></table>"
+
+
+def _html_line(line: Sequence[str], tag: str) -> str:
+    cells = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line)
+    return f"<tr>{cells}</tr>"

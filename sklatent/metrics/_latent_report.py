@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from sklatent._utils.latent import (
     last_step,
 )
 from sklatent.metrics._disentanglement import alive
-from sklatent.metrics._figures import as_plain
+from sklatent.metrics._figures import as_plain, html_lines, text_lines
 from sklatent.metrics._latent_figures import decoder_slopes, frozen_shares, single_r2
 from sklatent.metrics._reconstruction import Comparison
 
@@ -190,30 +189,10 @@ class LatentReport:
 
     def __str__(self) -> str:
         """Set the report as text, the most important dimension first."""
-        return f"{self._title()}\n\n{_text(self._table())}"
+        return f"{self._title()}\n\n{text_lines(self._table(), words=(0, -2, -1))}"
 
     def _repr_html_(self) -> str:
-        head, *body = self._table()
-        return f"<p>{escape(self._title())}</p><table><thead>{_html(head, 'th')}</thead><tbody>" + (
-            "".join(_html(line, "td") for line in body) + "</tbody></table>"
-        )
-
-
-def _text(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    words = (0, len(widths) - 2, len(widths) - 1)
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i in words else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _html(line: Sequence[str], tag: str) -> str:
-    cells = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line)
-    return f"<tr>{cells}</tr>"
+        return f"<p>{escape(self._title())}</p>{html_lines(self._table())}"
 
 
 @validate_params(
