@@ -67,7 +67,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         :class:`~sklatent.AutoencoderTransformer`, a pipeline ending in one. It is cloned and
         fitted to the rows as they came; one that is fitted already goes in as
         :class:`~sklearn.frozen.FrozenEstimator`. None is an ensemble of small autoencoders on
-        standardized columns.
+        columns in robust units.
     novelty : bool, default=False
         Whether the training rows are known to be clean. If not, outliers among them may lie in
         groups: neighbourhoods are wide, and the ensemble does not learn the rows that it
@@ -135,9 +135,13 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     that ``fit_predict(X)`` equals ``fit(X).predict(X)``. Beyond the farthest training row the tail
     probability follows a Pareto law.
 
-    Columns that were constant in ``fit`` are compared in their own units. A missing cell is taken
-    as an average one; where ``fit`` saw missing cells in a column, it is also a value of its own.
-    Categories that ``fit`` did not see count as rare ones.
+    Columns of numbers are compared in robust units: their standard deviation after cells beyond
+    Tukey's outer fences have been moved there, or one such unit for all columns if their ranges are
+    alike. Where ranges are alike and spreads are not, as in pictures, distances are Euclidean. The
+    ensemble sees cells as at most 30 units out. Columns that were constant in ``fit`` are compared
+    in their own units, or in that of the picture. A missing cell is taken as the median; where
+    ``fit`` saw missing cells in a column, it is also a value of its own. Categories that ``fit``
+    did not see count as rare ones.
 
     References
     ----------
@@ -294,7 +298,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             standardize=False,
             device=self.device,
             random_state=seed,
-        ).fit(self._view.matrix(self.table_.table, rows))
+        ).fit(self._view.within_reach(self._view.matrix(self.table_.table, rows)))
 
     @property
     def _held(self) -> HeldTransformer | None:
@@ -317,6 +321,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
                 weight,
                 None if space == "residual" else k,
                 farthest=not self.novelty,
+                metric=self._view.metric,
                 rows=rows,
                 reconstructed=reconstructed,
                 reference=reference,
@@ -455,7 +460,8 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             part = rows.take(index)
             matrix = self._view.matrix(table, part)
             if held is None:
-                reconstructed = self.estimator_.inverse_transform(self.estimator_.transform(matrix))
+                codes = self.estimator_.transform(self._view.within_reach(matrix))
+                reconstructed = self.estimator_.inverse_transform(codes)
             else:
                 some = None if len(part) == len(rows) else index
                 reconstructed = self._view.matrix(table, held.reconstruct(X, rows, table, some))
@@ -485,7 +491,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         """Restore a saved detector."""
         state = with_new_parameters(type(self), check_state(type(self).__name__, state))
         # earlier releases saved the objects themselves
-        if isinstance(state.get("_view"), list):
+        if isinstance(state.get("_view"), dict | list):
             state["_view"] = DistanceView.from_state(state["_view"])
             state["_terms"] = tuple(map(Term.from_state, state["_terms"]))
         super().__setstate__(state)

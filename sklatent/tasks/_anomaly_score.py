@@ -98,6 +98,7 @@ def fit_term(
     n_neighbors: int | None,
     *,
     farthest: bool,
+    metric: str,
     rows: Matrix,
     reconstructed: Matrix,
     reference: NDArray[np.intp],
@@ -114,6 +115,8 @@ def fit_term(
         Number of neighbours; None takes the sum of the absolute values.
     farthest : bool
         Whether the farthest of them counts, or their mean.
+    metric : {"cityblock", "euclidean"}
+        Of distances to neighbours.
     rows, reconstructed : ndarray of shape (n_rows, n_columns)
         Training rows and their reconstructions.
     reference : ndarray of int
@@ -126,7 +129,7 @@ def fit_term(
     neighbours = None
     if n_neighbors is not None:
         points = place(space, rows[reference], reconstructed[reference])
-        neighbours = Neighbours(points, n_neighbors, farthest)
+        neighbours = Neighbours(points, n_neighbors, farthest, metric)
     # one row that is reconstructed badly may be the only one: it must not count as one in so many
     law = BulkTail if neighbours is None else Tail
     return Term(

@@ -27,9 +27,10 @@ LEAST_SCALE = 1e-6
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Distance of rows to their nearest reference rows: the sum of absolute differences.
+    """Distance of rows to their nearest reference rows.
 
-    A single column counts for less than in a sum of squares, and each has a share that is its own.
+    In the sum of absolute differences a single column counts for less than in a sum of squares,
+    and each has a share that is its own. Squares are for pictures, whose columns have one unit.
     One neighbour at distance zero does not count, so that a reference row has the same distance
     as a new row that equals it.
 
@@ -41,11 +42,14 @@ class Neighbours:
         Number of neighbours, below ``n_reference``.
     farthest : bool
         Whether the distance is that of the k-th neighbour, or the mean of all k.
+    metric : {"cityblock", "euclidean"}, default="cityblock"
+        As in :func:`scipy.spatial.distance.cdist`.
     """
 
     reference: Matrix
     k: int
     farthest: bool
+    metric: str = "cityblock"
 
     def distance(self, X: Matrix) -> Matrix:
         """Return the distance of each row, of shape (n_rows,)."""
@@ -59,17 +63,17 @@ class Neighbours:
         return np.concatenate([self._shares(part) for part in self._blocks(X)])
 
     def _blocks(self, X: Matrix) -> list[Matrix]:
-        if self.k <= FEW_NEIGHBOURS:
+        if self._by_heap:
             return [X]  # scikit-learn has blocks of its own
         size = max(1, BLOCK_CELLS // max(self.reference.shape))
         return [X[start : start + size] for start in range(0, len(X), size)]
 
     def _distance(self, X: Matrix) -> Matrix:
         k = self.k
-        if k <= FEW_NEIGHBOURS:
+        if self._by_heap:
             nearest = self._few(X)[0]
         else:
-            table = cdist(X, self.reference, "cityblock")
+            table = cdist(X, self.reference, self.metric)
             nearest = np.partition(table, k, axis=1)[:, : k + 1]
         nearer, last = nearest[:, :k], nearest[:, k]
         own = self._are_zero(nearer.min(1), X)
@@ -78,17 +82,22 @@ class Neighbours:
         return np.asarray((nearer.sum(1) + np.where(own, last - nearer.min(1), 0.0)) / k)
 
     def _shares(self, X: Matrix) -> Matrix:
-        if self.k <= FEW_NEIGHBOURS:
+        if self._by_heap:
             nearest, index = self._few(X)
         else:
-            table = cdist(X, self.reference, "cityblock")
+            table = cdist(X, self.reference, self.metric)
             index = np.argsort(table, axis=1, kind="stable")[:, : self.k + 1]
             nearest = np.take_along_axis(table, index, axis=1)
         own = self._are_zero(nearest[:, 0], X)
         counts = np.full(index.shape, 1.0 / self.k)
         counts[own, 0] = counts[~own, -1] = 0.0
         middle = np.stack([c @ self.reference[i] for c, i in zip(counts, index, strict=True)])
-        return shares(np.abs(X - middle))
+        return shares(np.abs(X - middle) ** (1 if self.metric == "cityblock" else 2))
+
+    @property
+    def _by_heap(self) -> bool:
+        # scikit-learn's Euclidean distances are those of rounded products
+        return self.k <= FEW_NEIGHBOURS and self.metric == "cityblock"
 
     def _few(self, X: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
         """Return the k + 1 smallest distances in order, and whose they are."""

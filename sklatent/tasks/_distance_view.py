@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklatent.tabular import AnyRows, Table
+from sklatent.tasks._distance_units import Units, fit_units
 
 Matrix = NDArray[np.float64]
 
@@ -16,6 +17,8 @@ Matrix = NDArray[np.float64]
 MOST_LEVELS = 30
 # Farther out all rows are alike; squares of this still fit into float32.
 FARTHEST = 1e15
+# A network sees cells farther out as lying here: one far cell would be all that it learns.
+REACH = 30.0
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,16 @@ class Block:
         The codes that have a column of their own; None for numbers.
     has_missing : bool
         Whether the cells of a number were missing in ``fit``, which is a column of its own.
+    center, scale : float, default=0.0, 1.0
+        What a number is less, and what it is divided by then. Files from before there were units
+        have none.
     """
 
     column: int
     levels: NDArray[np.float64] | None
     has_missing: bool
+    center: float = 0.0
+    scale: float = 1.0
 
     @property
     def width(self) -> int:
@@ -45,8 +53,9 @@ class Block:
         """Write the columns of an encoded column into ``out`` of shape (n_rows, width)."""
         if self.levels is None:
             missing = np.isnan(codes)
-            # the mean, or the median of ranks: a missing cell is no reason to be far out
-            out[:, 0] = np.where(missing, 0.0, np.clip(codes, -FARTHEST, FARTHEST))
+            units = (codes - self.center) / self.scale
+            # the median: a missing cell is no reason to be far out
+            out[:, 0] = np.where(missing, 0.0, np.clip(units, -FARTHEST, FARTHEST))
             if self.has_missing:
                 out[:, 1] = missing
             return
@@ -58,25 +67,39 @@ class Block:
 class DistanceView:
     """How encoded rows become a matrix for distances.
 
-    Numbers stay as they are, standardized or normal scores. A category becomes one column per
-    frequent level, 0 or 1: two levels lie as far apart as two typical numbers.
+    Numbers of a table of numbers are in robust units; normal scores stay as they are. A category
+    becomes one column per frequent level, 0 or 1: two levels lie as far apart as two typical
+    numbers.
 
     Parameters
     ----------
     blocks : tuple of Block
         In the order of the columns.
+    metric : {"cityblock", "euclidean"}, default="cityblock"
+        Of distances between rows: sums of absolute differences, or Euclidean in pictures.
+    reach : float, default=FARTHEST
+        How far out a network sees a cell.
     """
 
     blocks: tuple[Block, ...]
+    metric: str = "cityblock"
+    reach: float = FARTHEST
 
     @classmethod
     def fit(cls, table: Table, rows: AnyRows) -> DistanceView:
-        """Learn the frequent levels, and where cells are missing."""
+        """Learn units, the frequent levels, and where cells are missing."""
         matrix = table.encode(rows)
-        blocks = [Block(j, None, bool(may)) for j, may in enumerate(table.may_miss(matrix))]
+        n = matrix.shape[1]
+        units = Units(np.zeros(n), np.ones(n), picture=False)
+        if table.kind == "affine":
+            units = fit_units(table, matrix)
+        blocks = [
+            Block(j, None, bool(may), float(units.center[j]), float(units.scale[j]))
+            for j, may in enumerate(table.may_miss(matrix))
+        ]
         for j in np.flatnonzero(~table.numbers):
             blocks[j] = Block(int(j), _frequent(matrix[:, j]), False)
-        return cls(tuple(blocks))
+        return cls(tuple(blocks), "euclidean" if units.picture else "cityblock", REACH)
 
     @property
     def owners(self) -> NDArray[np.intp]:
@@ -101,20 +124,27 @@ class DistanceView:
             start = stop
         return out
 
+    def within_reach(self, matrix: Matrix) -> Matrix:
+        """Return the matrix as a network sees it."""
+        return np.clip(matrix, -self.reach, self.reach)
+
     def by_column(self, parts: Matrix, n_columns: int) -> Matrix:
         """Sum the columns of the matrix into those of the table."""
         sums = np.zeros((len(parts), n_columns))
         np.add.at(sums.T, self.owners, parts.T)
         return sums
 
-    def to_state(self) -> list[dict[str, Any]]:
+    def to_state(self) -> dict[str, Any]:
         """Give plain values and arrays, from which :meth:`from_state` makes the same view."""
-        return [vars(block).copy() for block in self.blocks]
+        return {**vars(self), "blocks": [vars(block).copy() for block in self.blocks]}
 
     @classmethod
-    def from_state(cls, state: list[dict[str, Any]]) -> DistanceView:
+    def from_state(cls, state: dict[str, Any] | list[dict[str, Any]]) -> DistanceView:
         """Make the view that :meth:`to_state` has described."""
-        return cls(tuple(Block(**block) for block in state))
+        if isinstance(state, list):  # the blocks were all there was
+            state = {"blocks": state}
+        blocks = tuple(Block(**block) for block in state["blocks"])
+        return cls(**{**state, "blocks": blocks})
 
 
 def _frequent(codes: NDArray[Any]) -> Matrix:
