@@ -43,7 +43,8 @@ def check_codes(estimator: Any, Z: Any, names: NDArray[Any]) -> NDArray[Any]:
 
 def check_n_samples(n_samples: Any) -> None:
     """Refuse to draw anything but a positive number of rows, in scikit-learn's words."""
-    if not isinstance(n_samples, Integral) or n_samples < 1:
+    is_count = isinstance(n_samples, Integral) and not isinstance(n_samples, bool | np.bool_)
+    if not is_count or n_samples < 1:
         raise ValueError(
             f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
             "sample."

@@ -14,7 +14,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.tabular import is_frame
+from sklatent.tabular import check_container, is_frame
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -68,8 +68,9 @@ def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
     ValueError
         If X is not two-dimensional, two columns share a name, or a number is infinite.
     TypeError
-        If cells are of a type that cannot be compared.
+        If cells are of a type that cannot be compared, or X is sparse, lazy or a reader.
     """
+    check_container(X)
     if is_frame(X):
         try:
             frame = nw.from_native(X, eager_only=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from sklatent._utils._params import validate_params
 from sklatent._utils.latent import check_latent_model, decode, encode
@@ -41,11 +40,6 @@ class Comparison:
     @classmethod
     def of(cls, X: Any, others: Any) -> Comparison:
         """Read rows and what ``inverse_transform`` made of some of them."""
-        if issparse(X):
-            raise TypeError(
-                "Sparse data was passed, but dense data is required. Use '.toarray()' to convert "
-                "to a dense numpy array."
-            )
         if isinstance(X, np.ndarray) and X.dtype == bool:
             X = X.astype(np.float64)  # decoders answer with numbers
         tables = read_tables({"X": X, "the decoded rows": rows_like(others, X)}, 1)

@@ -3,6 +3,7 @@
 from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block, as_blocks, plain_blocks
 from sklatent.tabular._cells import Cells
+from sklatent.tabular._containers import check_container
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
@@ -27,6 +28,7 @@ __all__ = [
     "Table",
     "TabularEncoder",
     "as_blocks",
+    "check_container",
     "check_rows",
     "fill_missing",
     "is_frame",

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from sklatent.tabular._cells import Cells, read_array, read_frame
 from sklatent.tabular._columns import chunks
+from sklatent.tabular._containers import check_container
 from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
 
 _FLOATS = [np.float64, np.float32]
@@ -231,8 +232,9 @@ def check_rows(
         If X is empty, not two-dimensional, complex, holds infinity, or NaN or words where they
         are not allowed, has too few rows, or has other columns or another order than in ``fit``.
     TypeError
-        If X is sparse or a cell is neither a string nor a number.
+        If X is sparse, lazy or a reader, or a cell is neither a string nor a number.
     """
+    check_container(X)
     schema = frame_schema(X) if is_frame(X) else None
     _check_any_columns(estimator, X, schema)
     rows: Rows | MixedRows

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 from sklearn.base import clone
@@ -31,6 +33,18 @@ def with_cell(value: Any) -> np.ndarray:
     return X
 
 
+class AnnData:
+    """Stands for the class of that name, whose rows take seconds to read as an array."""
+
+    __module__ = "anndata._core.anndata"
+    shape = (8, 3)
+
+    def __len__(self) -> int:
+        raise AssertionError("nothing of it is read")
+
+    __array__ = __getitem__ = __iter__ = __len__
+
+
 WRONG: dict[str, tuple[Any, type[Exception] | tuple[type[Exception], ...], str]] = {
     "empty": (np.empty((0, 3)), ValueError, r"Found array with 0 sample\(s\)"),
     "no columns": (np.empty((8, 0)), ValueError, r"0 feature\(s\)"),
@@ -38,6 +52,14 @@ WRONG: dict[str, tuple[Any, type[Exception] | tuple[type[Exception], ...], str]]
     "three dimensions": (np.ones((4, 3, 2)), ValueError, "dim 3|3 dim"),
     "scalar": (1.0, ValueError, "scalar"),
     "sparse": (scipy.sparse.csr_array(GOOD), TypeError, "[Ss]parse"),
+    "annotated": (AnnData(), TypeError, r"Got the AnnData of anndata.*X\.to_df\(\).*Allowed are"),
+    "lazy": (pl.LazyFrame(GOOD), TypeError, r"Got the LazyFrame of polars.*X\.collect\(\)"),
+    "reader": (
+        pa.table({"a": [1.0, 2.0], "b": [2.0, 3.0]}).to_reader(),
+        TypeError,
+        r"Got the RecordBatchReader of pyarrow.*X\.read_all\(\)",
+    ),
+    "generator": ((row for row in GOOD), TypeError, r"Got a generator as X.*list\(X\)"),
     "complex": (GOOD + 1j, ValueError, "Complex data not supported"),
     "NaN": (with_cell(np.nan), ValueError, r"contains NaN(.|\n)*column 1, row 4"),
     "infinity": (with_cell(np.inf), ValueError, r"infinity(.|\n)*column 1, row 4"),
@@ -55,6 +77,11 @@ WRONG: dict[str, tuple[Any, type[Exception] | tuple[type[Exception], ...], str]]
         pd.DataFrame({"age": [1.0, np.nan, 3.0], "size": [1.0, 2.0, 3.0]}),
         ValueError,
         r"contains NaN(.|\n)*column 'age', row 1",
+    ),
+    "infinity in a frame": (
+        pd.DataFrame({"age": [1.0, np.inf, 3.0], "size": [1.0, 2.0, 3.0]}),
+        ValueError,
+        r"infinity(.|\n)*column 'age', row 1",
     ),
     "dict": (
         pd.DataFrame({"a": [1.0, 2.0, 3.0, {}], "b": [1.0, 2.0, 3.0, 4.0]}),
@@ -94,7 +121,10 @@ def test_fit_refuses(estimator: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["transform", "score", "score_samples", "explain", "predict"])
-@pytest.mark.parametrize("kind", ["empty", "one dimension", "sparse", "complex", "NaN", "infinity"])
+@pytest.mark.parametrize(
+    "kind",
+    ["empty", "one dimension", "sparse", "annotated", "lazy", "complex", "NaN", "infinity"],
+)
 @every()
 def test_answers_refuse(estimator: Any, kind: str, verb: str) -> None:
     if not hasattr(estimator, verb):
@@ -105,6 +135,30 @@ def test_answers_refuse(estimator: Any, kind: str, verb: str) -> None:
     X, error, words = WRONG[kind]
     with pytest.raises(error, match=words):
         getattr(fitted(estimator, GOOD), verb)(X)
+
+
+TO_FRAME: dict[str, Any] = {
+    "pandas": pd.DataFrame,
+    "polars": pl.from_pandas,
+    "pyarrow": pa.Table.from_pandas,
+    "objects": lambda frame: frame.to_numpy(dtype=object),
+}
+
+
+@pytest.mark.parametrize("container", TO_FRAME)
+@every()
+def test_infinity_beside_words_and_missing_cells(estimator: Any, container: str) -> None:
+    if not takes_words(estimator):
+        pytest.skip("takes no words")
+    frame = pd.DataFrame({"word": list("abab") * 10, "size": np.arange(40.0)})
+    frame.loc[3, "size"] = np.nan
+    as_given = TO_FRAME[container]
+    model = fitted(clone(estimator), as_given(frame))
+    column = 1 if container == "objects" else "'size'"
+    frame.loc[5, "size"] = -np.inf
+    for refuse in (lambda: fitted(estimator, as_given(frame)), lambda: ask(model, as_given(frame))):
+        with pytest.raises(ValueError, match=rf"infinity(.|\n)*column {column}, row 5"):
+            refuse()
 
 
 @every()

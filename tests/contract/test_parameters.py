@@ -11,7 +11,7 @@ import pytest
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 from sklearn.base import clone
 
-from sklatent._utils._params import InvalidParameterError
+from sklatent._utils._params import Interval, InvalidParameterError
 from sklatent._utils.discovery import all_estimators
 from tests.instances import (
     ALTERNATIVES,
@@ -66,6 +66,15 @@ def test_docstring_lists_the_fitted_attributes(cls: type, matrix: np.ndarray, de
     documented = {entry.name for entry in ClassDoc(cls)["Attributes"]}
     found = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert found <= documented
+
+
+@pytest.mark.parametrize(("cls", "name"), PAIRS)
+def test_true_is_no_number(cls: type, name: str, matrix: np.ndarray) -> None:
+    ranges = cls._parameter_constraints[name]  # type: ignore[attr-defined]
+    if not any(isinstance(one, Interval) for one in ranges) or "boolean" in ranges:
+        pytest.skip("is no number, or may be true")
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter.*Got True instead"):
+        fitted(make(cls, {name: True}), matrix)
 
 
 METHODS = [
