@@ -79,7 +79,8 @@ def fit_column(cells: Cells, *, role: str, n_quantiles: int, max_levels: int) ->
     if cells.family == "boolean":
         return {**column, "kind": "category", "levels": np.arange(2)}
     if role == "category" or len(distinct) == 1 or (few and role != "number"):
-        return {**column, "kind": "category", "levels": distinct}
+        ordered = role != "category"
+        return {**column, "kind": "category", "levels": distinct, "ordered": ordered}
     return {**column, "kind": "number", **_fit_number(distinct, counts, n_quantiles, cells.unit)}
 
 

@@ -130,11 +130,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     from ``inverse_transform`` as exactly that value.
 
     In quantile mode the score of a number is the normal quantile of its mid-rank: the middle of
-    the interval of training probability that its value covers. Numbers beyond the training range
-    get the score of its end. The inverse is the empirical quantile function, linear between
-    values that were seen once and flat over the interval of a value that was seen more often;
-    the result is rounded to the decimals of the column. Training values that are kept come back
-    exactly, and so do levels.
+    the interval of training probability that its value covers. Beyond the training range scores
+    go on, linear in robust units of the column. The inverse is the empirical quantile function,
+    linear between values that were seen once and flat over the interval of a value that was seen
+    more often; the result is rounded to the decimals of the column. Training values that are kept
+    come back exactly, and so do levels.
 
     Examples
     --------

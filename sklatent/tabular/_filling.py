@@ -30,7 +30,8 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
     Returns
     -------
     columns : list of Cells
-        Means of numbers, rounded as the column is; the most frequent level of categories. All
+        Means of numbers, rounded as the column is, or moved to the nearest of few values; the most
+        frequent level of categories. All
         cells are missing where all were missing in ``fit``.
     """
     drawn = []
@@ -38,10 +39,19 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
         codes = np.stack([matrix[:, j] for matrix in completions])
         if column["kind"] == "number":
             drawn.append(_mean_number(column, codes))
+        elif column.get("ordered"):
+            drawn.append(decode_levels(column, _mean_level(column["levels"], codes)))
         else:
             counts = [(codes == level).sum(0) for level in range(len(column["levels"]))]
             drawn.append(decode_levels(column, np.argmax(counts, 0) if counts else codes[0]))
     return drawn
+
+
+def _mean_level(levels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Find the level nearest to the mean of several, for numbers with few values."""
+    apart = (levels - levels[0]).astype(np.float64)
+    mean = apart[np.nan_to_num(codes).astype(int)].mean(axis=0)
+    return np.asarray(np.searchsorted((apart[1:] + apart[:-1]) / 2, mean))
 
 
 def _mean_number(column: Column, scores: np.ndarray) -> Cells:

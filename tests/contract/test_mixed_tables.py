@@ -242,15 +242,68 @@ def test_list_of_lists(estimator: Any) -> None:
     assert back[0, 0] in {"a", "b", "c"}
 
 
-def test_unknown_levels_are_refused_with_their_column(estimator: Any) -> None:
-    model = fit(estimator, TABLE)
+VERBS = ("transform", "score_samples", "score", "predict", "impute")
+
+
+def test_unknown_levels_count_as_missing(fitted: Any) -> None:
+    """One warning in a call names columns and cells, whatever estimator holds another."""
+    X = TABLE.assign(soil="bronze", habit=["spiral", *TABLE["habit"][1:]])
+    soil = pd.Series([None] * len(X), dtype=TABLE["soil"].dtype)
+    missing = X.assign(soil=soil, habit=X["habit"].where(X["habit"] != "spiral"))
+    words = r"'soil' \(120: 'bronze'\), 'habit' \(1: 'spiral'\)"
+    for verb in [name for name in VERBS if hasattr(fitted, name)]:
+        with pytest.warns(UserWarning, match=words) as told:
+            found = getattr(fitted, verb)(X)
+        assert len(told) == 1
+        assert told[0].filename == __file__
+        if verb in ("transform", "score") and not isinstance(found, pd.DataFrame):
+            expected = getattr(fitted, verb)(missing)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, equal_nan=True)
+        if verb == "impute":
+            assert found["soil"].equals(X["soil"])
+    answers(fitted, TABLE)  # nothing is remembered, and nothing is said
+
+
+def test_unknown_levels_are_refused_where_that_is_asked_for(estimator: Any) -> None:
+    model = fit(estimator.set_params(handle_unknown="error"), TABLE)
     words = r"unknown categories \['bronze'\] in column 'soil'.*fit saw 'clay'"
-    for verb in ("transform", "score_samples", "score", "impute"):
-        if hasattr(model, verb) and hasattr(model, "transform"):
-            with pytest.raises(ValueError, match=words):
-                getattr(model, verb)(TABLE.assign(soil="bronze"))
+    for verb in [name for name in VERBS if hasattr(model, name)]:
+        with pytest.raises(ValueError, match=words):
+            getattr(model, verb)(TABLE.assign(soil="bronze"))
     with pytest.raises(ValueError, match="'height_cm' holds words, but held numbers in fit"):
         ask(model, TABLE.assign(height_cm="tall"))
+
+
+@pytest.mark.parametrize("column", ["height_cm", "n_flowers", "sown"])
+def test_numbers_go_on_beyond_the_training_range(fitted: Any, column: str) -> None:
+    span = TABLE[column].max() - TABLE[column].min()
+    X = TABLE.head(5)
+    looks = [X.assign(**{column: TABLE[column].max() + k * span}) for k in (1, 30, 900)]
+    if hasattr(fitted, "score_samples"):
+        scores = np.array([fitted.score_samples(look) for look in looks])
+        assert (np.diff(scores, axis=0) < 0).all()
+        assert np.isfinite(scores).all()
+    if hasattr(fitted, "transform"):
+        assert all(np.isfinite(fitted.transform(look)).all() for look in looks if has_codes(fitted))
+    if hasattr(fitted, "impute"):
+        hidden = looks[2].assign(fruit_g=np.nan)
+        filled = fitted.impute(hidden)
+        assert filled[column].equals(hidden[column])
+        assert filled["fruit_g"].between(TABLE["fruit_g"].min(), TABLE["fruit_g"].max()).all()
+
+
+@pytest.mark.parametrize("cls", MIXED, ids=by_name)
+def test_a_rare_category_spoils_no_cross_validation(cls: type, device: str) -> None:
+    X = TABLE.drop(columns="survived").astype({"family": object})
+    X.loc[7, "family"] = "Rareaceae"
+    model = on_device(cheap(cls), device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Found unknown categories")
+        for half in (slice(0, 60), slice(60, None)):
+            rest = X.drop(index=X.index[half])
+            answer = ask(model.fit(rest, target(rest)), X[half])
+            assert np.isfinite(answer).all() or not has_codes(model)
 
 
 def test_holes_where_fit_saw_none(estimator: Any) -> None:
@@ -395,6 +448,7 @@ def test_column_transformer(untrained: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
 def test_grid_search_in_two_processes(untrained: Any) -> None:
     if not hasattr(untrained, "score"):
         pytest.skip("has no score")
@@ -402,8 +456,7 @@ def test_grid_search_in_two_processes(untrained: Any) -> None:
     search = GridSearchCV(
         model, {"learning_rate": [1e-3, 1e-1]}, cv=2, n_jobs=2, error_score="raise"
     )
-    # a level that one fold alone has would be unknown in the other
-    X = TABLE.head(90).drop(columns="family")
+    X = TABLE.head(90)
     scores = search.fit(X, target(X)).cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
     assert scores[0] != scores[1]
@@ -414,14 +467,16 @@ def test_grid_search_in_two_processes(untrained: Any) -> None:
 
 
 def test_warm_start_goes_on(untrained: Any) -> None:
-    model = fit(untrained.set_params(warm_start=True, max_steps=20), TABLE)
+    # rows held out might choose the weights that there were
+    untrained.set_params(warm_start=True, max_steps=20, early_stopping=False)
+    model = fit(untrained, TABLE)
     first = model.transform(TABLE)
     fit(model, TABLE)
     assert not np.array_equal(model.transform(TABLE), first)
     fit(through_pickle(model), TABLE)
     with pytest.raises(ValueError, match="feature names"):
         model.fit(TABLE.drop(columns="soil"), SURVIVED)
-    with pytest.raises(ValueError, match="unknown categories"):
+    with pytest.warns(UserWarning, match="unknown categories"):
         model.fit(TABLE.assign(soil="bronze"), SURVIVED)
     with pytest.raises(ValueError, match="warm_start"):
         model.set_params(hidden_layer_sizes=(9,)).fit(TABLE, SURVIVED)
@@ -434,7 +489,7 @@ def test_validation_rows(untrained: Any) -> None:
     assert "valid_loss" in model.history_[-1]
     other = fit(clone(untrained), TABLE.head(80), X_val=TABLE.head(40))
     assert model.history_[-1]["valid_loss"] != other.history_[-1]["valid_loss"]
-    with pytest.raises(ValueError, match="'soil'"):
+    with pytest.warns(UserWarning, match="'soil'"):
         fit(untrained, TABLE.head(80), X_val=TABLE.tail(40).assign(soil="bronze"))
 
 

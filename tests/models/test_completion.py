@@ -473,3 +473,37 @@ def test_a_thousand_levels() -> None:
     S = model.sample(300, conditions={"id": allowed}, random_state=0)
     assert "i0" not in set(S["id"])
     assert S["id"].nunique() > 150
+
+
+def test_ordered_numbers_are_filled_as_by_a_regression() -> None:
+    """Ages in whole years: a guess between two frequent ones is better than either."""
+    rng = np.random.default_rng(0)
+    spend = rng.normal(size=600)
+    age = np.clip((45 + 12 * spend + 6 * rng.normal(size=600)).round(), 18, 90)
+    X = pd.DataFrame({"age": age, "spend": spend, "kind": rng.choice(["a", "b"], 600)})
+    hidden = rng.random(600) < 0.3
+    holes = X.assign(age=X["age"].where(~hidden))
+    model = VAETransformer(1, max_steps=150, random_state=0).fit(holes)
+    found = model.impute(holes)["age"][hidden] - age[hidden]
+    slope, offset = np.polyfit(spend[~hidden], age[~hidden], 1)
+    left = (offset + slope * spend[hidden]) - age[hidden]
+    assert np.sqrt(np.mean(found**2)) < 1.15 * np.sqrt(np.mean(left**2))
+    assert (model.impute(holes)["age"] % 1 == 0).all()
+
+
+@pytest.mark.parametrize("novel", [999.0, -5.0])
+def test_a_typo_makes_its_row_unlikely_and_no_other_cell(novel: float) -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "kind": rng.choice(["a", "b", "c"], 400),
+            "age": np.clip(rng.normal(45, 14, 400), 18, 90).round(),
+            "visits": rng.poisson(3, 400),
+        }
+    )
+    model = VAETransformer(1, max_steps=100, random_state=0).fit(X)
+    typo = X.head(20).assign(age=novel)
+    assert (model.score_samples(typo) < model.score_samples(X).min() - 3).all()
+    cells = model.score_columns(typo)
+    assert (cells.argmin(1) == 1).all()
+    np.testing.assert_allclose(cells[:, [0, 2]], model.score_columns(X.head(20))[:, [0, 2]], atol=3)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from sklatent import TabularEncoder
+from sklatent.tabular._filling import average
 
 N = 12
 HOLES = [1, 7]
@@ -307,3 +308,17 @@ def test_arrow_tables_keep_their_metadata() -> None:
     found = filled(X, X)
     assert found.to_pydict() == {"a": [1.5, 1.5, 2.5], "w": ["x", "y", "x"]}
     assert found.schema.metadata == {b"k": b"v"}
+
+
+@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize(
+    "values", [[1, 2, 3, 9], [0.5, 1.0, 1.5, 4.5], pd.to_datetime(["2020", "2021", "2022", "2028"])]
+)
+def test_few_numbers_are_averaged_unless_they_are_categories(values: Any, forced: bool) -> None:
+    X = pd.DataFrame({"n": list(values) * 10, "w": ["a", "b"] * 20})
+    encoder = TabularEncoder(categorical_features=["n"] if forced else None).fit(X)
+    assert encoder.blocks_[0].kind == "category"
+    # completions hold the levels 0, 0 and 3, whose mean lies near the third
+    completions = [np.array([[code, 0.0]]) for code in (0.0, 0.0, 3.0)]
+    found = average(encoder.table.columns, completions)[0]
+    assert found.values[0] == encoder.table.columns[0]["levels"][0 if forced else 2]
