@@ -14,7 +14,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.tabular import check_container, is_frame
+from sklatent.tabular import check_container, is_frame, open_frame
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -73,7 +73,7 @@ def read_cells(X: Any, label: str) -> tuple[list[Any] | None, list[Cells]]:
     check_container(X)
     if is_frame(X):
         try:
-            frame = nw.from_native(X, eager_only=True)
+            frame = open_frame(X)
         except nw.exceptions.DuplicateError as error:
             text = f"The columns of {label} must have different names. {error}"
             raise ValueError(text) from error

@@ -23,6 +23,7 @@ from sklatent.metrics._disentanglement import alive
 from sklatent.metrics._figures import as_plain, html_lines, text_lines
 from sklatent.metrics._latent_figures import decoder_slopes, frozen_shares, single_r2
 from sklatent.metrics._reconstruction import Comparison
+from sklatent.tabular import as_table
 
 _Float = NDArray[np.float64]
 
@@ -253,7 +254,7 @@ def latent_report(
     if n < 2:
         raise ValueError(f"Found array with n_samples={n} while a minimum of 2 is required.")
     order = check_random_state(random_state).permutation(n)[:max_rows]
-    some, rows = codes[order], _safe_indexing(X, order)
+    some, rows = codes[order], _safe_indexing(as_table(X), order)
     share, explained = frozen_shares(model, some, rows)
     found = Comparison.of(X, decode(model, codes[:2]))
     kl = getattr(last_step(model), "kl_per_component_", None)

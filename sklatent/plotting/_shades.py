@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklatent.metrics._cells import Cells, read_cells
+from sklatent.tabular import is_frame, open_frame
 
 _DAY = 86_400e6  # dates and durations are read in microseconds
 
@@ -95,8 +96,8 @@ def column_shades(X: Any, key: Any) -> Shades:
     ValueError
         If there is no such column.
     """
-    if nw.dependencies.is_into_dataframe(X):
-        frame = nw.from_native(X, eager_only=True)
+    if is_frame(X):
+        frame = open_frame(X)
         names = frame.columns
         is_place = not isinstance(key, str) and key not in names and -len(names) <= key < len(names)
         name = names[key] if is_place else key

@@ -19,6 +19,7 @@ from sklatent.geometry import traverse
 from sklatent.metrics._reconstruction import Comparison
 from sklatent.plotting._panels import usual_range
 from sklatent.plotting._series import RowSeries, SeriesDisplay
+from sklatent.tabular import as_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,7 +125,7 @@ class TraversalDisplay(SeriesDisplay):
             order = np.argsort(-spreads, kind="stable")[:_MOST_COMPONENTS]
             components = [int(place) for place in order]
         knobs = [components] if isinstance(components, str | int) else list(components)
-        start = _safe_indexing(X, [row % len(codes)])
+        start = _safe_indexing(as_table(X), [row % len(codes)])
         series = []
         for component in knobs:
             decoded = traverse(estimator, start, component, n_values, X=X, quantiles=_RANGE)

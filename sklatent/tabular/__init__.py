@@ -6,7 +6,7 @@ from sklatent.tabular._cells import Cells
 from sklatent.tabular._containers import check_container
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._filling import fill_missing
-from sklatent.tabular._frames import FrameSchema, is_frame, with_index_of
+from sklatent.tabular._frames import FrameSchema, as_table, is_frame, open_frame, with_index_of
 from sklatent.tabular._gaussian import GaussianFill, patterns
 from sklatent.tabular._known import Limit, limits_of, obeying
 from sklatent.tabular._like import rows_like
@@ -28,12 +28,14 @@ __all__ = [
     "Table",
     "TabularEncoder",
     "as_blocks",
+    "as_table",
     "check_container",
     "check_rows",
     "fill_missing",
     "is_frame",
     "limits_of",
     "obeying",
+    "open_frame",
     "patterns",
     "plain_blocks",
     "rows_like",

@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from sklatent.tabular._frames import spell
+from sklatent.tabular._frames import open_frame, spell
 from sklatent.tabular._times import zone_of
 
 # Families of whole numbers of a unit of time.
@@ -84,7 +84,7 @@ def read_frame(X: Any) -> list[Cells]:
     TypeError
         If a column or a cell is of a kind that no encoding exists for.
     """
-    frame = nw.from_native(X, eager_only=True)
+    frame = open_frame(X)
     columns = []
     for j, name in enumerate(frame.columns):
         columns.append(_read_series(frame[:, j], name))

@@ -12,7 +12,7 @@ import numpy as np
 
 from sklatent.tabular._cells import TIMES, Cells
 from sklatent.tabular._codecs import Column, decode_levels, decode_number
-from sklatent.tabular._frames import is_frame
+from sklatent.tabular._frames import contained, frame_schema, is_frame, open_frame
 from sklatent.tabular._mixed import in_unit
 from sklatent.tabular._native import as_objects, build_column
 
@@ -74,7 +74,7 @@ def _mean_number(column: Column, scores: np.ndarray) -> Cells:
 
 
 def fill_missing(
-    X: Any, rows: Sequence[Cells], drawn: Sequence[Cells], *, backend: str | None
+    X: Any, rows: Sequence[Cells], drawn: Sequence[Cells], *, library: str | None
 ) -> Any:
     """Copy rows and write into their missing cells.
 
@@ -89,7 +89,7 @@ def fill_missing(
     drawn : sequence of Cells
         What to fill in, in the form that the columns had in ``fit``. A column is left alone where
         all of it is missing here.
-    backend : str or None
+    library : str or None
         Library of the frame that ``fit`` saw; None for an array.
 
     Returns
@@ -105,13 +105,14 @@ def fill_missing(
     }
     if not is_frame(X):
         return _filled_array(X, holes)
-    frame = nw.from_native(X, eager_only=True)
-    library = str(frame.implementation.value)
+    frame, schema = open_frame(X), frame_schema(X)
     columns = {}
     for j, (cells, fill) in holes.items():
-        name, given = frame.columns[j], frame[:, j].to_native()
-        columns[j] = _filled_column(library, given, cells, fill, name, backend)
-    return _with_columns(library, frame.to_native(), columns)
+        given = frame[:, j].to_native()
+        name, same = schema.names[j], schema.library == library
+        columns[j] = _filled_column(schema.library, given, cells, fill, name, as_in_fit=same)
+    table = _with_columns(schema.library, frame.to_native(), columns)
+    return contained(table, schema.backend)
 
 
 def _filled_array(X: Any, holes: dict[int, tuple[Cells, Cells]]) -> np.ndarray:
@@ -132,7 +133,7 @@ def _kind(cells: Cells) -> str:
 
 
 def _filled_column(
-    library: str, given: Any, cells: Cells, fill: Cells, name: Any, backend: str | None
+    library: str, given: Any, cells: Cells, fill: Cells, name: Any, *, as_in_fit: bool
 ) -> Any:
     """Fill a column of a frame of ``library``."""
     gone = np.asarray(cells.missing)
@@ -149,7 +150,7 @@ def _filled_column(
         return _chosen(library, gone, build_column(library, fill, name), given)
     if not gone.all():  # categories, which were numbers in fit
         fill = replace(fill, values=np.where(gone, fill.values, _numbers_of(cells).values))
-    if library == backend:
+    if as_in_fit:
         return build_column(library, fill, name)
     make: Any = nw.new_series
     return make("", as_objects(fill).tolist(), backend=library).to_native()

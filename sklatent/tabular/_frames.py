@@ -6,6 +6,7 @@ the library whose frames it saw until it has to build one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,7 +34,8 @@ class FrameSchema:
     Parameters
     ----------
     backend : str
-        Name of the library: "pandas", "polars" or "pyarrow".
+        Name of the library: "pandas", "polars", "pyarrow"; "pyarrow.RecordBatch" where the frame
+        was one.
     names : list
         Column names in their order, strings or not.
     dtypes : list of str
@@ -56,6 +58,11 @@ class FrameSchema:
         object.__setattr__(self, "has_string_names", strings)
 
     @property
+    def library(self) -> str:
+        """Name of the library alone."""
+        return self.backend.partition(".")[0]
+
+    @property
     def float_dtype(self) -> type[np.floating[Any]]:
         """The type that these columns are read in: float32 where it loses nothing."""
         if not self.kinds or "object" in self.kinds or "" in self.kinds:
@@ -74,11 +81,48 @@ def is_frame(X: Any) -> bool:
     Returns
     -------
     answer : bool
-        True for eager data frames: pandas, polars, pyarrow tables.
+        True for eager data frames: pandas, polars, tables and record batches of pyarrow.
     """
     if isinstance(X, np.ndarray | list):
         return False
-    return bool(nw.dependencies.is_into_dataframe(X))
+    return bool(nw.dependencies.is_into_dataframe(as_table(X)))
+
+
+def as_table(X: Any) -> Any:
+    """Turn a record batch of pyarrow, which few libraries take for a frame, into a table.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    table : object
+        A table that shares its memory, or X.
+    """
+    return sys.modules["pyarrow"].Table.from_batches([X]) if _is_batch(X) else X
+
+
+def _is_batch(X: Any) -> bool:
+    pyarrow = sys.modules.get("pyarrow")
+    return pyarrow is not None and isinstance(X, pyarrow.RecordBatch)
+
+
+def open_frame(X: Any) -> nw.DataFrame[Any]:
+    """Wrap a data frame in the interface of narwhals.
+
+    Parameters
+    ----------
+    X : data frame
+        One for which :func:`is_frame` is true.
+
+    Returns
+    -------
+    frame : narwhals.DataFrame
+        The same columns.
+    """
+    return nw.from_native(as_table(X), eager_only=True)
 
 
 def frame_schema(X: Any) -> FrameSchema:
@@ -102,7 +146,7 @@ def frame_schema(X: Any) -> FrameSchema:
         If rows could not be given back in this library.
     """
     try:
-        frame = nw.from_native(X, eager_only=True)
+        frame = open_frame(X)
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"The columns of X must have different names. {error}") from error
     native = frame.to_native()
@@ -118,6 +162,7 @@ def frame_schema(X: Any) -> FrameSchema:
         name, kind = spell(dtype)
         dtypes.append(name)
         kinds.append(kind)
+    backend += ".RecordBatch" * _is_batch(X)
     return FrameSchema(backend, list(frame.columns), dtypes, kinds)
 
 
@@ -162,7 +207,27 @@ def build_frame(values: np.ndarray, schema: FrameSchema) -> Any:
         are rounded and clipped to the range of their dtype.
     """
     columns = (to_kind(values[:, j], kind) for j, kind in enumerate(schema.kinds))
-    return _BUILDERS[schema.backend](columns, values, schema)
+    return contained(_BUILDERS[schema.library](columns, values, schema), schema.backend)
+
+
+def contained(table: Any, backend: str) -> Any:
+    """Turn a table of pyarrow into a record batch where that is wanted.
+
+    Parameters
+    ----------
+    table : data frame
+        Of any library.
+    backend : str
+        As of :class:`FrameSchema`.
+
+    Returns
+    -------
+    frame : data frame
+        In the container of the backend.
+    """
+    if backend != "pyarrow.RecordBatch":
+        return table
+    return table.combine_chunks().to_batches()[0]
 
 
 def to_kind(column: np.ndarray, kind: str) -> np.ndarray:

@@ -215,11 +215,10 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
         If times have a time zone and those of ``fit`` had none, or the reverse.
     """
     family = column["family"]
-    if family == "empty" or (cells.missing is not None and cells.missing.all()):
-        zeros = np.zeros(len(cells.values), dtype=np.int64)
-        if family != "empty":
-            return Cells("empty", zeros, cells.missing)
-        return cells
+    if cells.missing is not None and cells.missing.all():
+        return Cells("empty", np.zeros(len(cells.values), dtype=np.int64), cells.missing)
+    if column["kind"] == "constant" and not len(column["levels"]):
+        return cells  # fit saw no cell, and cannot say what they are
     numbers = cells.family in _PLAIN or (
         cells.family == "label" and not any(map(isinstance, cells.levels, repeat(str)))
     )

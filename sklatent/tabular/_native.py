@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sklatent.tabular._cells import TIMES, Cells
-from sklatent.tabular._frames import FrameSchema, to_kind
+from sklatent.tabular._frames import FrameSchema, contained, to_kind
 from sklatent.tabular._times import zone_of
 
 
@@ -55,8 +55,8 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
         Cells with the ``store`` that ``fit`` read.
     names : sequence
         Column names.
-    backend : {"pandas", "polars", "pyarrow"}
-        The library.
+    backend : {"pandas", "polars", "pyarrow", "pyarrow.RecordBatch"}
+        The library, and the container where it has several.
 
     Returns
     -------
@@ -69,15 +69,16 @@ def build_columns(columns: Sequence[Cells], names: Sequence[Any], backend: str) 
     ValueError
         If a cell is missing where the dtype has no missing cells.
     """
-    library = import_module(backend)
-    made = [build_column(backend, *column) for column in zip(columns, names, strict=True)]
-    if backend == "pandas":
+    name = backend.partition(".")[0]
+    library = import_module(name)
+    made = [build_column(name, *column) for column in zip(columns, names, strict=True)]
+    if name == "pandas":
         frame = library.DataFrame(dict(enumerate(made)))
         frame.columns = library.Index(names)
         return frame
-    if backend == "polars":
+    if name == "polars":
         return library.DataFrame(made)
-    return library.table(made, names=list(names))
+    return contained(library.table(made, names=list(names)), backend)
 
 
 def build_column(backend: str, cells: Cells, name: Any) -> Any:

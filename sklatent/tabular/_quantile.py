@@ -213,9 +213,9 @@ class QuantileTable:
 
     def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
         """Copy rows, and fill their missing cells with the average of several completions."""
-        backend = None if self.schema is None else self.schema.backend
+        library = None if self.schema is None else self.schema.library
         drawn = average(self.columns, completions)
-        return fill_missing(X, _columns_of(rows), drawn, backend=backend)
+        return fill_missing(X, _columns_of(rows), drawn, library=library)
 
     # -- comparing rows ------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from operator import methodcaller
 from typing import Any, Literal, overload
 
 import narwhals as nw
+import narwhals.selectors
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_array, validate_data
 from sklatent.tabular._cells import Cells, read_array, read_frame
 from sklatent.tabular._columns import chunks
 from sklatent.tabular._containers import check_container
-from sklatent.tabular._frames import FrameSchema, frame_schema, is_frame
+from sklatent.tabular._frames import FrameSchema, as_table, frame_schema, is_frame, open_frame
 
 _FLOATS = [np.float64, np.float32]
 _NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
@@ -236,6 +237,7 @@ def check_rows(
     """
     check_container(X)
     schema = frame_schema(X) if is_frame(X) else None
+    X = as_table(X)
     _check_any_columns(estimator, X, schema)
     rows: Rows | MixedRows
     if mixed is True or (mixed == "auto" and _has_words(X, schema)):
@@ -263,6 +265,9 @@ def _numeric_rows(
     if schema is None and getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
         message = f"Input X has dtype {X.dtype}, which is not numeric: encode it first."
         raise _NotNumeric(message)
+    if schema is not None and not {"Int128", "UInt128"}.isdisjoint(schema.dtypes):
+        wide = nw.selectors.by_dtype(nw.Int128, nw.UInt128)  # which numpy lacks
+        X = open_frame(X).with_columns(wide.cast(nw.Float64)).to_native()
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
@@ -318,7 +323,7 @@ def _has_words(X: Any, schema: FrameSchema | None) -> bool:
     if schema is not None:
         if "" in schema.kinds:
             return True
-        frame = nw.from_native(X, eager_only=True)
+        frame = open_frame(X)
         objects = [j for j, kind in enumerate(schema.kinds) if kind == "object"]
         return any(_is_word(cell) for j in objects for cell in frame[:, j].to_list())
     if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUS":
@@ -459,7 +464,7 @@ def _first_cell(
 def _cells(X: Any, schema: FrameSchema | None) -> list[list[Any]]:
     """List the Python objects in each column."""
     if schema is not None:
-        frame = nw.from_native(X, eager_only=True)
+        frame = open_frame(X)
         return [frame[:, j].to_list() for j in range(len(schema.names))]
     try:
         table = np.asarray(X, dtype=object)

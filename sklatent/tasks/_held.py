@@ -13,7 +13,7 @@ from sklearn.utils import _safe_indexing
 from sklatent._utils.latent import encode
 from sklatent._utils.notice import told_already
 from sklatent._utils.seeding import seeded
-from sklatent.tabular import AnyRows, Table
+from sklatent.tabular import AnyRows, Table, as_table
 
 Index = NDArray[np.intp] | slice
 
@@ -75,7 +75,7 @@ class HeldTransformer:
         """Take some rows, or all for None, in the container that the transformer sees."""
         given = rows.given(X, as_array=self.takes_arrays, as_objects=self.as_objects)
         if index is not None:
-            given = _safe_indexing(given, index)
+            given = _safe_indexing(as_table(given), index)
         return np.ascontiguousarray(given) if isinstance(given, np.ndarray) else given
 
     def encode(self, X: Any, rows: AnyRows) -> NDArray[Any]:

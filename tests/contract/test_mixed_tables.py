@@ -128,7 +128,7 @@ def same(given: dict[str, Any], expected: dict[str, Any]) -> bool:
 def schema(table: Any) -> Any:
     if isinstance(table, np.ndarray):
         return table.dtype, table.shape[1]
-    if isinstance(table, pa.Table):
+    if isinstance(table, pa.Table | pa.RecordBatch):
         return table.schema
     return list(table.columns), list(table.dtypes)
 
@@ -191,6 +191,14 @@ TABLES: dict[str, Any] = {
     ),
     "polars with nulls": pl.DataFrame({"w": ["a", None, "b"] * 20, "x": [1.5, 2.5, None] * 20}),
     "pyarrow": pa.table({"w": WORDS.tolist(), "x": X1, "d": pa.array(["x", "y"] * 30)}),
+    "record batch": pa.RecordBatch.from_pydict({"w": WORDS.tolist(), "x": X1}),
+    "decimals and huge integers": pl.DataFrame(
+        {
+            "w": WORDS,
+            "i": pl.Series([2**64 - 1, 5, None] * 20, dtype=pl.UInt64),
+            "d": pl.Series([1, None, 3] * 20).cast(pl.Decimal(8, 2)),
+        }
+    ),
     "huge numbers": pd.DataFrame({"w": WORDS, "x": np.exp(200 * X1)}),
     "float32 beside words": pd.DataFrame({"w": WORDS, "x": X1.astype("float32")}),
 }

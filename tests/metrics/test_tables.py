@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from sklatent.metrics._tables import read_tables
@@ -167,3 +168,9 @@ def test_dates_with_and_without_a_time_zone_are_not_compared(as_library: Any) ->
     tables = read_tables({"a": aware, "b": utc, "c": aware}, 1)
     for matrix in tables.matrices:
         np.testing.assert_array_equal(matrix[:, 0], [1577836800e6 + 5 * 3600e6] * 2 + [nan])
+
+
+def test_record_batches_are_read_by_name() -> None:
+    batch = pa.RecordBatch.from_pandas(FRAME[["word", "x"]])
+    tables = read_tables({"a": FRAME, "b": batch}, 1)
+    np.testing.assert_array_equal(*tables.matrices)

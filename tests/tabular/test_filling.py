@@ -322,3 +322,11 @@ def test_few_numbers_are_averaged_unless_they_are_categories(values: Any, forced
     completions = [np.array([[code, 0.0]]) for code in (0.0, 0.0, 3.0)]
     found = average(encoder.table.columns, completions)[0]
     assert found.values[0] == encoder.table.columns[0]["levels"][0 if forced else 2]
+
+
+def test_record_batches_are_filled() -> None:
+    X = pa.RecordBatch.from_pydict({"a": [2**62 + 1, None, 7], "w": ["x", "y", None]})
+    found = filled(X, X)
+    assert isinstance(found, pa.RecordBatch)
+    assert found.schema == X.schema
+    assert found.to_pydict() == {"a": [2**62 + 1, 2**62 + 1, 7], "w": ["x", "y", "x"]}

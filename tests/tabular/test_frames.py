@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,57 @@ def test_booleans_are_cut_at_one_half() -> None:
     X = pd.DataFrame({"a": [True, False]})
     back = TabularEncoder(standardize=False).fit(X).inverse_transform([[0.0], [-0.1]])
     assert back["a"].tolist() == [True, False]
+
+
+# -- record batches of pyarrow ---------------------------------------------------------------------
+
+
+BATCH = pa.RecordBatch.from_pydict(
+    {"a": [1.0, 2.0, 3.0, 7.0], "b": [100, 300, 200, 50], "c": [0.5, 1.0, 2.0, 4.0]}
+)
+WORDS = BATCH.set_column(2, "c", pa.array(["x", None, "y", "x"]))
+
+
+@pytest.mark.parametrize("X", [BATCH, WORDS], ids=["numbers", "words"])
+def test_record_batches_come_back_as_such(X: pa.RecordBatch) -> None:
+    encoder = TabularEncoder().fit(X)
+    assert list(encoder.feature_names_in_) == ["a", "b", "c"]
+    back = encoder.inverse_transform(encoder.transform(X))
+    assert isinstance(back, pa.RecordBatch)
+    assert back.schema == X.schema
+    assert_frame_equal(back.to_pandas(), X.to_pandas())
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert copy.inverse_transform(copy.transform(X)).equals(back)
+    table = pa.Table.from_batches([X])
+    assert np.array_equal(encoder.transform(table), encoder.transform(X), equal_nan=True)
+    assert isinstance(TabularEncoder().fit(table).inverse_transform(encoder.transform(X)), pa.Table)
+
+
+@pytest.mark.parametrize("X", [BATCH, WORDS], ids=["numbers", "words"])
+@pytest.mark.parametrize("as_batch", [False, True], ids=["table", "batch"])
+def test_record_batches_with_other_columns_raise_as_tables_do(
+    X: pa.RecordBatch, as_batch: bool
+) -> None:
+    other = X.select(["c", "a", "b"])
+    other = other if as_batch else pa.Table.from_batches([other])
+    for encoder in (TabularEncoder().fit(X), TabularEncoder().fit(pa.Table.from_batches([X]))):
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            encoder.transform(other)
+        with pytest.raises(ValueError, match=r"now missing:\n- b"):
+            encoder.transform(other.rename_columns(["c", "a", "z"]))
+
+
+@pytest.mark.parametrize("cells", [[3, 2**70, -5, 0], [3, 2**60, -5, 0], [1, 2, 3, 4]])
+@pytest.mark.parametrize("dtype", [pl.Int128, pl.Decimal(38, 3)])
+def test_numbers_that_numpy_lacks(cells: list[int], dtype: Any) -> None:
+    X = pl.DataFrame(
+        {"a": pl.Series(cells, dtype=pl.Int128).cast(dtype), "b": [1.5, 2.0, 0.0, 1.0]}
+    )
+    affine = TabularEncoder().fit(X)
+    assert affine.mode_ == "affine"
+    back = affine.inverse_transform(affine.transform(X))
+    assert back["a"].to_list() == pytest.approx([float(cell) for cell in cells], abs=1e-9 * 2**70)
+    encoder = TabularEncoder(mode="quantile").fit(X)
+    back = encoder.inverse_transform(encoder.transform(X))
+    assert back.schema == X.schema
+    assert back["a"].to_list() == cells

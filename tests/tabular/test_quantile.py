@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import warnings
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -383,3 +384,30 @@ def test_error_stays_under_the_gap_between_neighbours(
     assert (np.abs(back - v) <= half + 1e-9 * np.abs(v - knots[0]))[near].all()
     twice = encoder.inverse_transform(encoder.transform(column(back)))[:, 0]
     np.testing.assert_allclose(twice, back, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("wrap", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [1.5, 2.0, None],
+        [3, 4, 5],
+        ["x", None, "y"],
+        [True, False, None],
+        [datetime(2020, 1, 1), None, datetime(2021, 1, 1)],
+    ],
+)
+@pytest.mark.parametrize("kind", [float, object, "category"])
+def test_values_where_fit_saw_no_cell(kind: Any, cells: list[Any], wrap: Any) -> None:
+    """What they are cannot be known: they count as missing, or are an error that says so."""
+    seen = pd.DataFrame({"a": pd.Series([None] * 4, dtype=kind), "b": [1.0, 2.0, 3.0, 5.0]})
+    X = wrap({"a": cells, "b": [1.0, 2.0, 3.0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encoder = TabularEncoder(mode="quantile", handle_unknown="missing").fit(seen)
+        found = encoder.transform(X)
+    assert np.isnan(found[:, 0]).all()
+    assert np.array_equal(found[:, 1], encoder.transform(seen)[:3, 1])
+    encoder = TabularEncoder(mode="quantile", handle_unknown="error").fit(seen)
+    with pytest.raises(ValueError, match=r"column 'a' .*all cells were missing in fit"):
+        encoder.transform(X)
