@@ -26,6 +26,7 @@ _FARTHEST = 1e15
 _INNER = ((0.25, 0.75), (0.1, 0.9), (0.05, 0.95), (0.01, 0.99))
 _TAIL = 0.1
 _NEXT_TO_NOTHING = 1e-6
+_INT64 = {-1: np.iinfo(np.int64).min, 1: np.iinfo(np.int64).max}
 
 # A number is a category only if its levels are seen this often on average.
 _ROWS_PER_LEVEL = 5
@@ -482,8 +483,11 @@ def _extend(column: Column, scores: np.ndarray, values: np.ndarray) -> None:
         far = side * (scores - start) > _NEXT_TO_NOTHING
         way = scale * (scores[far] - start)
         if knots.dtype == np.int64:
-            room = 2.0**62 - min(abs(float(end)), 2.0**61)
-            values[far] = end + np.rint(way.clip(-room, room) / step).astype(np.int64) * step
+            room = abs(int(_INT64[side]) - int(end)) // step  # steps before int64 ends
+            steps = np.minimum(np.rint(np.abs(way) / step), min(float(room), 2.0**63))
+            moved = np.minimum(steps.astype(np.uint64), np.uint64(room)) * np.uint64(step)
+            start = np.full(len(way), end).astype(np.uint64)
+            values[far] = (start + moved if side > 0 else start - moved).astype(np.int64)
         elif column["decimals"] >= 0:
             values[far] = np.round(float(end) + way, column["decimals"])
         else:

@@ -381,7 +381,7 @@ def test_error_stays_under_the_gap_between_neighbours(
     decimals = encoder.table.columns[0]["decimals"]
     half = 0.5 * 10.0**-decimals if decimals >= 0 else 0.0
     near = ~inside & (np.abs(Z) < 1e14)  # what is farther out is taken to be there
-    assert (np.abs(back - v) <= half + 1e-9 * np.abs(v - knots[0]))[near].all()
+    assert (np.abs(back - v) <= half + 1e-9 * (np.abs(v - knots[0]) + np.ptp(knots)))[near].all()
     twice = encoder.inverse_transform(encoder.transform(column(back)))[:, 0]
     np.testing.assert_allclose(twice, back, rtol=1e-9, atol=1e-9)
 
@@ -411,3 +411,30 @@ def test_values_where_fit_saw_no_cell(kind: Any, cells: list[Any], wrap: Any) ->
     encoder = TabularEncoder(mode="quantile", handle_unknown="error").fit(seen)
     with pytest.raises(ValueError, match=r"column 'a' .*all cells were missing in fit"):
         encoder.transform(X)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [(-(2**63), 2**63 - 1), (2**63 - 1000, 2**63 - 1), (-(2**63), 7 - 2**63), (0, 2**62 + 5)],
+)
+@pytest.mark.parametrize("wrap", [pd.DataFrame, pl.DataFrame])
+def test_integers_go_on_to_the_ends_of_int64_and_no_further(
+    ends: tuple[int, int], wrap: Any
+) -> None:
+    cells = np.array([*ends, *np.random.default_rng(0).integers(*ends, 200)])
+    encoder = quantile().fit(wrap({"a": cells}))
+    scores = np.r_[-1e9, np.linspace(-50, 50, 501), 1e9][:, np.newaxis]
+    found = list(map(int, encoder.inverse_transform(scores)["a"]))
+    assert found == sorted(found)
+    assert -(2**63) <= found[0] <= ends[0] <= ends[1] <= found[-1] < 2**63
+    edges = wrap({"a": np.array([-(2**63), *ends, 2**63 - 1])})
+    assert (np.diff(encoder.transform(edges)[:, 0]) >= 0).all()
+
+
+def test_times_go_on_to_the_end_of_nanoseconds_and_no_further() -> None:
+    days = pd.to_datetime(["2100-01-01", "2262-04-11", "2200-01-01"] * 5).as_unit("ns")
+    encoder = quantile().fit(pd.DataFrame({"t": days}))
+    found = encoder.inverse_transform(np.array([[-40.0], [0.0], [40.0], [1e9], [-1e9]]))["t"]
+    assert found[0] < found[1] < found[2]
+    assert list(found[2:]) == list(pd.to_datetime(["2262-04-11", "2262-04-11", "1677-09-22"]))
+    assert (found == found.dt.normalize()).all()
