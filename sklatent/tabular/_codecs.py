@@ -132,7 +132,7 @@ def _beyond(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, n: int) -> np.nd
         of the column that counts as one: the robust scale of the column or the mean slope of the
         outer tenth, whichever is wider, so that a heavy tail is not far out at its end.
     """
-    wide, last = _gap(values, values[:1]), float(ndtri(1 - 0.5 / max(n, 2)))
+    wide, last = gap(values, values[:1]), float(ndtri(1 - 0.5 / max(n, 2)))
     shares = np.array([*_INNER, (_TAIL, 1 - _TAIL)])
     low, high = wide[np.searchsorted(hi, shares).clip(0, len(wide) - 1)].T
     scales = [*(high - low) / (ndtri(shares[:, 1]) - ndtri(shares[:, 0]))]
@@ -204,7 +204,7 @@ def level_codes(column: Column, cells: Cells) -> np.ndarray:
             codes = np.full(len(cells.values), -1)
     elif counts_in_own_units(column):
         codes = np.where(
-            cells.values < levels[0], -_gap(levels[0], cells.values), _gap(cells.values, levels[0])
+            cells.values < levels[0], -gap(levels[0], cells.values), gap(cells.values, levels[0])
         ) / _UNITS_PER_DAY.get(column["unit"], 1)
     else:
         codes = _nearest(levels, cells.values)
@@ -381,12 +381,23 @@ def _place(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     values = np.clip(values, knots[0], knots[-1])
     at = np.searchsorted(knots, values, side="right") - 1
     after = np.minimum(at + 1, len(knots) - 1)
-    share = _gap(values, knots[at]) / np.maximum(_gap(knots[after], knots[at]), 1e-300)
+    share = gap(values, knots[at]) / np.maximum(gap(knots[after], knots[at]), 1e-300)
     return at, share, knots[at] == values
 
 
-def _gap(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Subtract without losing the last digits of large whole numbers."""
+def gap(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Subtract without losing the last digits of large whole numbers.
+
+    Parameters
+    ----------
+    above, below : ndarray
+        Numbers, in int64 or floats.
+
+    Returns
+    -------
+    gap : ndarray, dtype=float64
+        Not negative for whole numbers, of which ``above`` must be the larger ones.
+    """
     if above.dtype == below.dtype == np.int64:
         return (above.astype(np.uint64) - below.astype(np.uint64)).astype(np.float64)
     return above.astype(np.float64) - below.astype(np.float64)
@@ -431,8 +442,8 @@ def _go_on(column: Column, values: np.ndarray, scores: np.ndarray) -> None:
     (low, below), (high, above) = column["beyond"]
     knots, (under, over) = column["values"], _outside(column, values)
     with np.errstate(over="ignore"):
-        scores[under] = low - _gap(knots[0], values[under]) / below
-        scores[over] = high + _gap(values[over], knots[-1]) / above
+        scores[under] = low - gap(knots[0], values[under]) / below
+        scores[over] = high + gap(values[over], knots[-1]) / above
     np.clip(scores, -_FARTHEST, _FARTHEST, out=scores)
 
 
@@ -497,7 +508,7 @@ def _extend(column: Column, scores: np.ndarray, values: np.ndarray) -> None:
 def _between(column: Column, below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
     if below.dtype == np.int64:
         step = column["step"]
-        way = np.rint(share * _gap(above, below) / step).astype(np.uint64) * np.uint64(step)
+        way = np.rint(share * gap(above, below) / step).astype(np.uint64) * np.uint64(step)
         values = (below.astype(np.uint64) + way).astype(np.int64)
     else:
         wide = below.astype(np.float64) * (1 - share) + above.astype(np.float64) * share
@@ -535,7 +546,7 @@ def log_slope(column: Column, cells: Cells) -> np.ndarray:
     before = np.where(exact, np.maximum(at - 1, 0), at)
     width = np.where(before == at, 0.0, lo[at] - hi[before]) + lo[after] - hi[at]
     width = np.where(after == at, lo[at] - hi[before], width)
-    rise = np.where(width > 0, width, column["floor"]) / _gap(knots[after], knots[before])
+    rise = np.where(width > 0, width, column["floor"]) / gap(knots[after], knots[before])
     scores = encode_number(column, Cells("number", cells.values))
     slope = np.log(rise) + 0.5 * (scores**2 + _LOG_2PI)
     tied = exact & (hi > lo)[at]

@@ -11,7 +11,7 @@ import narwhals as nw
 import numpy as np
 
 from sklatent.tabular._cells import TIMES, Cells
-from sklatent.tabular._codecs import Column, decode_levels, decode_number
+from sklatent.tabular._codecs import Column, decode_levels, decode_number, gap
 from sklatent.tabular._frames import contained, frame_schema, is_frame, open_frame
 from sklatent.tabular._mixed import in_unit
 from sklatent.tabular._native import as_objects, build_column
@@ -31,8 +31,7 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
     -------
     columns : list of Cells
         Means of numbers, rounded as the column is, or moved to the nearest of few values; the most
-        frequent level of categories. All
-        cells are missing where all were missing in ``fit``.
+        frequent level of categories. All cells are missing where all were missing in ``fit``.
     """
     drawn = []
     for j, column in enumerate(fitted):
@@ -49,7 +48,7 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
 
 def _mean_level(levels: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Find the level nearest to the mean of several, for numbers with few values."""
-    apart = (levels - levels[0]).astype(np.float64)
+    apart = gap(levels, levels[0])
     mean = apart[np.nan_to_num(codes).astype(int)].mean(axis=0)
     return np.asarray(np.searchsorted((apart[1:] + apart[:-1]) / 2, mean))
 

@@ -238,3 +238,18 @@ def test_a_time_that_was_read_is_the_one_that_is_asked_for() -> None:
             score = table.limits({"t": words})[0]
             assert table.obeying({"t": words}, np.array([[score]]))["t"][0] == time
     assert datetime.fromisoformat(str(column[0])) == column[0]
+
+
+@pytest.mark.parametrize("step", [1, 2**62])
+def test_few_values_at_the_ends_of_int64_are_averaged(step: int) -> None:
+    values = [-(2**63), -(2**63) + step, 2**63 - 1]
+    X = pd.DataFrame(
+        {"a": pd.array([*values * 10, None], dtype="Int64"), "w": list("ab") * 15 + ["a"]}
+    )
+    encoder = TabularEncoder().fit(X)
+    assert encoder.blocks_[0].kind == "category"
+    rows = encoder.table.read(X.tail(1), estimator=encoder)
+    for codes, expected in (((0, 1, 1), values[1]), ((0, 2, 2), values[2])):
+        completions = [np.array([[float(code), 0.0]]) for code in codes]
+        found = encoder.table.filled(X.tail(1), rows, completions)["a"].iloc[0]
+        assert found == expected
