@@ -47,7 +47,13 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklatent"
-html_theme_options = {"show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_toc_level": 2,
+    # examples, which are short and have long lines, take the whole width
+    "secondary_sidebar_items": {"[!a]**": ["page-toc"], "api": ["page-toc"]},
+}
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_sidebars: dict[str, list[str]] = {"index": []}
 html_show_sourcelink = False
 

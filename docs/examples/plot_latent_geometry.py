@@ -32,9 +32,12 @@ model = VAETransformer(10, random_state=0).fit(X[:1400])
 test, labels = X[1400:], y[1400:]
 
 view = LatentSpaceDisplay.from_estimator(model, test, color=labels)
-scores = neighborhood_scores(model.transform(test), view.plane)
-print(f"of the codes in this plane: {scores}")
 plt.show()
+
+# %%
+# How far neighbours in this plane are neighbours among the codes, and the other way round:
+
+print(neighborhood_scores(model.transform(test), view.plane))
 
 # %%
 # How it was trained, and what it keeps

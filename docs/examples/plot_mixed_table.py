@@ -183,11 +183,7 @@ complete = test[:500]
 emptied = complete.mask(rng.uniform(size=complete.shape) < 0.2)
 filled = model.impute(emptied)
 possible = model.sample_imputations(emptied, 10, random_state=0)
-fills = imputation_report(complete, emptied, filled, draws=possible)
-for name in ["rmse", "accuracy", "crps", "coverage"]:
-    figure = getattr(fills, name)
-    floor = "" if figure.floor is None else f", floor {figure.floor:.3f}"
-    print(f"{name:8s} {figure.value:.3f}{floor}, best {figure.best:g}")
+imputation_report(complete, emptied, filled, draws=possible)
 
 # %%
 # Rows that make sense

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
 from sklatent.metrics._disentanglement import alive, check_factors, is_number
+from sklatent.metrics._figures import Figure, FigureTable
 
 _Float = NDArray[np.float64]
 
@@ -20,8 +21,8 @@ _FEWEST_STAGES = 20
 
 
 @dataclass(frozen=True)
-class DCIScores:
-    """What :func:`dci_score` found.
+class DCIScores(FigureTable):
+    """What :func:`dci_score` found; the three scores are printed as a table.
 
     Parameters
     ----------
@@ -40,6 +41,12 @@ class DCIScores:
     completeness: float
     informativeness: float
     importances: _Float
+
+    def _table(self) -> tuple[str, str, list[tuple[str, Figure]]]:
+        named = ("disentanglement", "completeness", "informativeness")
+        codes, factors = self.importances.shape
+        rows = [(name, Figure(getattr(self, name), floor=0.0)) for name in named]
+        return f"{codes} codes, {factors} factors", "value", rows
 
 
 @validate_params(

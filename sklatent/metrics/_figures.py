@@ -37,6 +37,12 @@ class Figure:
     best: float = 1.0
     standard_error: float | None = None
 
+    def __str__(self) -> str:
+        """Set the number and what it is compared with."""
+        value, *others = _cells(self)
+        beside = [f"{name} {cell}" for name, cell in zip(_HEADER, others, strict=True) if cell]
+        return f"{value or 'nan'} ({', '.join(beside)})"
+
 
 def as_plain(value: Any) -> Any:
     """Turn a report into what ``json.dump`` takes.
@@ -65,7 +71,10 @@ def as_plain(value: Any) -> Any:
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.3f}"
+    if value is None or math.isnan(value):
+        return ""
+    # three decimals, or as many figures where that says nothing
+    return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
 def _cells(figure: Figure) -> list[str]:
@@ -76,6 +85,13 @@ def _cells(figure: Figure) -> list[str]:
 
 
 _HEADER = ("floor", "ceiling", "best")
+
+
+def _lines(title: str, value: str, rows: _Rows) -> list[list[str]]:
+    """Set the cells of a table, without floors or ceilings where there are none."""
+    lines = [[title, value, *_HEADER], *([name, *_cells(figure)] for name, figure in rows)]
+    used = [i < 2 or any(line[i] for line in lines[1:]) for i in range(len(lines[0]))]
+    return [[cell for cell, keep in zip(line, used, strict=True) if keep] for line in lines]
 
 
 def text_table(title: str, value: str, rows: _Rows) -> str:
@@ -95,15 +111,7 @@ def text_table(title: str, value: str, rows: _Rows) -> str:
     text : str
         One line for each, without a line feed at the end.
     """
-    lines = [[title, value, *_HEADER], *([name, *_cells(figure)] for name, figure in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return text_lines(_lines(title, value, rows), words=(0,))
 
 
 def html_table(title: str, value: str, rows: _Rows) -> str:
@@ -123,12 +131,13 @@ def html_table(title: str, value: str, rows: _Rows) -> str:
     html : str
         A ``table`` element.
     """
-    head = "".join(f"<th>{escape(text)}</th>" for text in (title, value, *_HEADER))
+    header, *lines = _lines(title, value, rows)
+    head = "".join(f"<th>{escape(text)}</th>" for text in header)
     body = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in _cells(figure))
+        + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
-        for name, figure in rows
+        for name, *cells in lines
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -197,3 +206,25 @@ def html_lines(lines: Sequence[Sequence[str]]) -> str:
 def _html_line(line: Sequence[str], tag: str) -> str:
     cells = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line)
     return f"<tr>{cells}</tr>"
+
+
+class FigureTable:
+    """What is shown as one table of figures: as text by ``print``, in a notebook as HTML."""
+
+    def _table(self) -> tuple[str, str, _Rows]:
+        """Give what stands above the names and above the values, and the figures by name."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        """Set the figures as text."""
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+
+class ColumnFigures(FigureTable, dict[Any, Figure]):
+    """Figures by the column's name: a dict that prints as a table."""
+
+    def _table(self) -> tuple[str, str, _Rows]:
+        return "column", "error", [(str(name), figure) for name, figure in self.items()]

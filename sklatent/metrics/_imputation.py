@@ -190,7 +190,7 @@ def imputation_report(
     >>> missing, imputed = true.copy(), true.copy()
     >>> missing[3, 1], imputed[3, 1] = np.nan, 7.0
     >>> print(imputation_report(true, missing, imputed).rmse)
-    Figure(value=0.447..., floor=1.788..., ceiling=0.0, best=0.0, standard_error=None)
+    0.447 (floor 1.789, ceiling 0.000, best 0)
     """
     draws = [] if draws is None else list(draws)
     if len(draws) == 1:

@@ -23,7 +23,7 @@ from sklatent.metrics._disentanglement import alive
 from sklatent.metrics._figures import as_plain, html_lines, text_lines
 from sklatent.metrics._latent_figures import decoder_slopes, frozen_shares, single_r2
 from sklatent.metrics._reconstruction import Comparison
-from sklatent.tabular import as_table
+from sklatent.tabular import as_table, is_frame
 
 _Float = NDArray[np.float64]
 
@@ -70,6 +70,8 @@ class LatentReport:
         Of the codes; 0 for constant ones.
     n_rows : int
         Rows that were looked at.
+    library : {"pandas", "polars", "pyarrow"}
+        That of the table; "pandas" for arrays.
 
     See Also
     --------
@@ -88,6 +90,7 @@ class LatentReport:
     slopes: _Float
     correlation: _Float
     n_rows: int
+    library: Literal["pandas", "polars", "pyarrow"] = "pandas"
 
     def drives(self, dimension: int, n_columns: int = _MOST_NAMED) -> list[tuple[Any, float]]:
         """Name the columns that a dimension tells most about.
@@ -119,13 +122,13 @@ class LatentReport:
         plain: dict[str, Any] = as_plain(self)
         return plain
 
-    def to_frame(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
+    def to_frame(self, backend: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give a data frame with one row for each dimension.
 
         Parameters
         ----------
-        backend : {"pandas", "polars", "pyarrow"}, default="pandas"
-            The library, which must be installed.
+        backend : {"pandas", "polars", "pyarrow"}, default=None
+            The library, which must be installed; by default that of the table.
 
         Returns
         -------
@@ -148,7 +151,7 @@ class LatentReport:
         for label, table in (("r2", self.r2), ("slope", self.slopes)):
             for j, name in enumerate(self.columns):
                 data[f"{label} {name}"] = table[:, j].tolist()
-        return nw.from_dict(data, backend=backend).to_native()
+        return nw.from_dict(data, backend=backend or self.library).to_native()
 
     def _partners(self) -> list[tuple[int | None, float]]:
         """Find the dimension that is most correlated with each one."""
@@ -276,6 +279,7 @@ def latent_report(
         slopes=slopes,
         correlation=_correlation(living),
         n_rows=n,
+        library=nw.from_native(X).implementation.value if is_frame(X) else "pandas",
     )
 
 

@@ -12,14 +12,15 @@ from sklearn.utils import check_array, check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
 from sklatent.metrics._distances import MixedSpace
+from sklatent.metrics._figures import Figure, FigureTable
 from sklatent.metrics._tables import read_tables
 
 _Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class NeighborhoodScores:
-    """What :func:`neighborhood_scores` found.
+class NeighborhoodScores(FigureTable):
+    """What :func:`neighborhood_scores` found; printed as a table.
 
     Parameters
     ----------
@@ -37,6 +38,11 @@ class NeighborhoodScores:
     continuity: float
     n_neighbors: int
     n_rows: int
+
+    def _table(self) -> tuple[str, str, list[tuple[str, Figure]]]:
+        named = ("trustworthiness", "continuity")
+        rows = [(name, Figure(getattr(self, name), floor=0.5)) for name in named]
+        return f"{self.n_neighbors} neighbours, {self.n_rows} rows", "value", rows
 
 
 @validate_params(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sklatent._utils._params import validate_params
 from sklatent._utils.latent import check_latent_model, decode, encode
-from sklatent.metrics._figures import Figure
+from sklatent.metrics._figures import ColumnFigures, Figure
 from sklatent.metrics._tables import Column, read_tables
 from sklatent.tabular import rows_like
 
@@ -103,7 +103,7 @@ class Comparison:
 @validate_params(
     {"model": "no_validation", "X": ["array-like"]}, prefer_skip_nested_validation=True
 )
-def reconstruction_errors(model: Any, X: Any) -> dict[Any, Figure]:
+def reconstruction_errors(model: Any, X: Any) -> ColumnFigures:
     """Error of each column after encoding and decoding.
 
     Parameters
@@ -119,6 +119,7 @@ def reconstruction_errors(model: Any, X: Any) -> dict[Any, Figure]:
         By the column's name, or its position in an array. Of numbers the root mean squared error
         in their units (dates and durations in days), its floor that of the mean of ``X``; of
         categories the share of wrong cells, its floor that of the most frequent one. 0 is best.
+        ``print`` shows it as a table.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def reconstruction_errors(model: Any, X: Any) -> dict[Any, Figure]:
     """
     check_latent_model(model)
     found = Comparison.of(X, decode(model, encode(model, X)))
-    errors = {}
+    errors = ColumnFigures()
     for column, *losses in zip(found.columns, *found.losses(), strict=True):
         if not column.is_category:
             unit = _DAY if column.kind in ("date", "duration") else 1.0

@@ -14,7 +14,13 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklatent import AutoencoderTransformer, TabularEncoder, VAETransformer
 from sklatent.datasets import make_mixed_table
-from sklatent.metrics import latent_report, neighborhood_scores, reconstruction_errors
+from sklatent.metrics import (
+    Figure,
+    dci_score,
+    latent_report,
+    neighborhood_scores,
+    reconstruction_errors,
+)
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.normal(size=(600, 2)) * [2.0, 1.0]
@@ -103,6 +109,15 @@ def test_mixed_table_in_text_html_and_frames() -> None:
     assert frame["dimension"].tolist() == report.dimensions
     assert "r2 light" in frame
     assert report.to_frame("polars").shape == frame.shape
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    arrow = pytest.importorskip("pyarrow")
+    theirs = polars.from_pandas(table)
+    for rows, kind in ((table, pandas.DataFrame), (theirs, polars.DataFrame)):
+        assert isinstance(latent_report(TabularEncoder().fit(rows), rows).to_frame(), kind)
+    of_arrow = latent_report(TabularEncoder().fit(theirs), theirs.to_arrow())
+    assert isinstance(of_arrow.to_frame(), arrow.Table)
+    assert isinstance(of_arrow.to_frame("pandas"), pandas.DataFrame)
+    assert isinstance(latent_report(PIPE, X).to_frame(), pandas.DataFrame)
     assert "13 columns" in repr(report)
 
 
@@ -120,6 +135,40 @@ def test_errors_of_numbers() -> None:
     for j, error in errors.items():
         assert error.value == pytest.approx(np.sqrt(np.mean((X[:, j] - rebuilt[:, j]) ** 2)))
         assert error.floor == pytest.approx(X[:, j].std(), abs=1e-12)
+
+
+def test_errors_are_printed_as_a_table() -> None:
+    errors = reconstruction_errors(PCA(1).fit(X), X * [1.0, 1e7, 1e-7, 1.0])
+    assert isinstance(errors, dict)
+    header, *lines = str(errors).splitlines()
+    assert header.split() == ["column", "error", "floor", "best"]
+    assert [line.split()[0] for line in lines] == list("0123")
+    assert len({len(line) for line in lines}) == 1  # the last column is aligned
+    for line, error in zip(lines, errors.values(), strict=True):
+        cells = [float(cell) for cell in line.split()[1:]]
+        np.testing.assert_allclose(cells, [error.value, error.floor, 0.0], rtol=0.01, atol=6e-4)
+    assert float(lines[2].split()[1]) > 0.0  # small units have figures too
+    html = errors._repr_html_()
+    assert html.count("<tr>") == 5
+    assert "ceiling" not in html
+
+
+def test_scores_and_figures_are_printed_as_words_and_tables() -> None:
+    scores = neighborhood_scores(X, X[:, :2], n_neighbors=5)
+    assert str(scores).splitlines()[0].split() == [
+        *["5", "neighbours,", "600", "rows", "value", "floor", "best"]
+    ]
+    assert f"trustworthiness {scores.trustworthiness:.3f}" in " ".join(str(scores).split())
+    found = dci_score(FACTORS[:200], FACTORS[:200])
+    assert str(found).startswith("2 codes, 2 factors")
+    for name in ("disentanglement", "completeness", "informativeness"):
+        assert f"{name} {getattr(found, name):.3f} 0.000 1" in " ".join(str(found).split())
+    assert found._repr_html_().count("<tr>") == 4
+    assert str(Figure(0.25, 0.5, best=0.0, standard_error=0.01)) == (
+        "0.250 ± 0.010 (floor 0.500, best 0)"
+    )
+    assert str(Figure(1234567.0, ceiling=1e-5)) == "1.23e+06 (ceiling 1e-05, best 1)"
+    assert str(Figure(np.nan)) == "nan (best 1)"
 
 
 def test_errors_of_a_mixed_table() -> None:
