@@ -272,7 +272,8 @@ class MixedTables(Body[M]):
         """Take half of the columns for "auto"; a share has no meaning."""
         wanted = self.model.n_components
         if wanted == "auto":
-            return int(np.clip(-(-self.table.varying.sum() // 2), 1, MAX_AUTO))
+            n_varying = len(np.unique(self.table.owners[self.table.varying]))
+            return int(np.clip(-(-n_varying // 2), 1, MAX_AUTO))
         if not isinstance(wanted, Integral):
             raise ValueError(
                 f"n_components={wanted} is a share of the variance, which a table of "

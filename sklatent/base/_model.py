@@ -186,7 +186,7 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
             net_params=self.net_params,
             verbose=int(self.verbose),
         )
-        session = Session(Watcher(self, body, context, X, y), name=type(self).__name__)
+        session = Session(Watcher(self, body, context, X, y))
         fit = Fit(train, valid, plan, session)
         k = body.width(fit, seed) if continued is None else self.n_components_
         outcome = fit.run(partial(body.recipe, n_components=k, seed=seed))
@@ -203,6 +203,8 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
             if name.endswith("_") or name == "_body":
                 delattr(self, name)
         of_columns = {name: getattr(self, name) for name in _OF_COLUMNS if hasattr(self, name)}
+        # where nobody can choose otherwise no column is left out
+        of_columns.setdefault("identifier_features", None)
         table = TabularEncoder(standardize=self.standardize, **of_columns)
         if "mixed" in self._declares.tables:
             rows = table.open(X, estimator=self)

@@ -172,6 +172,8 @@ class NeighborEmbedding(
     standardize : bool, default=True
         Whether each column counts equally. If False, columns keep their proportions, as is right
         for pixels and other columns in one unit.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows: the model leaves them out. See :class:`TabularEncoder`.
     max_steps : int or "auto", default="auto"
         Most training steps; "auto" is 500.
     early_stopping : bool or "auto", default="auto"
@@ -235,6 +237,7 @@ class NeighborEmbedding(
         "n_neighbors": [Interval(develop.Integral, 1, None, closed="left")],
         "temperature": [Interval(develop.Real, 0, None, closed="neither")],
         "noise": [Interval(develop.Real, 0, None, closed="left")],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
     }
 
     n_components: int | Literal["auto"] = "auto"
@@ -244,3 +247,4 @@ class NeighborEmbedding(
     n_neighbors: int = 15
     temperature: float = 0.5
     noise: float = 0.2
+    identifier_features: Any = "auto"

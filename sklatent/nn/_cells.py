@@ -56,11 +56,12 @@ class Columns(NamedTuple):
 
 
 def columns_of(blocks: Sequence[Block]) -> Columns:
-    """Sort the columns that vary into categories and numbers."""
+    """Sort the columns that vary into categories and numbers, those of texts among these."""
     places: dict[str, list[int]] = {"category": [], "number": []}
     may_miss: dict[str, list[bool]] = {"category": [], "number": []}
     n_levels = []
     for kind, start, _, size, missing in blocks:
+        kind = "number" if kind == "text" else kind
         if kind not in places:
             continue
         places[kind].append(start)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, Self
 import numpy as np
 
 from sklatent.tabular._blocks import Block
+from sklatent.tabular._codecs import Column
 from sklatent.tabular._columns import (
     Moments,
     affine_decode,
@@ -20,8 +21,10 @@ from sklatent.tabular._columns import (
 )
 from sklatent.tabular._frames import FrameSchema, build_frame
 from sklatent.tabular._gaussian import MAX_CELLS, MAX_ROWS, GaussianFill
+from sklatent.tabular._identifiers import fit_identifier, missing_cells, new_identifiers
 from sklatent.tabular._known import Limit
-from sklatent.tabular._native import build_columns, number_cells
+from sklatent.tabular._native import as_floats, build_columns, number_cells
+from sklatent.tabular._roles import number_columns
 from sklatent.tabular._rows import Reconstruction, Rows, check_rows
 from sklatent.tabular._table import AnyRows, Ties, schema_state
 
@@ -49,6 +52,9 @@ class AffineTable:
     gaussian : GaussianFill or None, default=None
         What to expect of missing cells, in tables of models; None in those that were saved before
         models took any.
+    identifiers : tuple of dict
+        What is fitted about each column that names rows, which is 0 in the matrix: "at" is its
+        position.
     """
 
     center: np.ndarray
@@ -60,10 +66,17 @@ class AffineTable:
     schema: FrameSchema | None
     dtype: np.dtype[Any]
     gaussian: GaussianFill | None = None
+    identifiers: tuple[Column, ...] = ()
 
     @classmethod
     def fit(
-        cls, rows: Rows, *, standardize: bool, common_scale: bool, completes: bool = False
+        cls,
+        rows: Rows,
+        *,
+        standardize: bool,
+        common_scale: bool,
+        completes: bool = False,
+        identifiers: Sequence[int] = (),
     ) -> Self:
         """Learn centres and scales.
 
@@ -77,12 +90,17 @@ class AffineTable:
             Whether the others are divided by one number instead.
         completes : bool, default=False
             Whether it learns what to expect of missing cells, from complete rows.
+        identifiers : sequence of int, default=()
+            Positions of the columns that name rows.
 
         Returns
         -------
         table : AffineTable
             The fitted table.
         """
+        named = [{"at": j, "family": "number", "unit": "", **_stored(rows, j)} for j in identifiers]
+        if named:
+            rows = _blanked(rows, list(identifiers))
         moments = column_moments(rows.values)
         has_missing = False
         if not np.isfinite(moments.var).all():
@@ -97,9 +115,8 @@ class AffineTable:
         if common_scale and not constant.all():
             unit = float(np.sqrt(moments.var[~constant].mean()))
             scale[~constant] = unit
-        table = cls(
-            moments.mean, scale, constant, moments.same, unit, has_missing, rows.schema, rows.dtype
-        )
+        about = (unit, has_missing, rows.schema, rows.dtype, None, tuple(named))
+        table = cls(moments.mean, scale, constant, moments.same, *about)
         return replace(table, gaussian=table._fit_gaussian(rows)) if completes else table
 
     def _fit_gaussian(self, rows: Rows) -> GaussianFill:
@@ -128,6 +145,11 @@ class AffineTable:
     def n_encoded(self) -> int:
         """Number of columns of the matrix."""
         return len(self.center)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """Each column of the matrix is that of the table."""
+        return np.arange(self.n_encoded)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -163,7 +185,18 @@ class AffineTable:
 
     def encode(self, rows: AnyRows) -> np.ndarray:
         """Encode validated rows into a new C-contiguous matrix in their dtype."""
-        return affine_encode(_values_of(rows), self.center, self.scale)
+        matrix = affine_encode(_values_of(rows), self.center, self.scale)
+        matrix[:, self._named] = 0.0
+        return matrix
+
+    @cached_property
+    def _named(self) -> list[int]:
+        """Positions of the identifiers."""
+        return [column["at"] for column in self.identifiers]
+
+    def blanked(self, rows: AnyRows) -> AnyRows:
+        """Put 0 in the place of identifiers."""
+        return _blanked(rows, self._named) if self._named and isinstance(rows, Rows) else rows
 
     def unknown(self, rows: AnyRows) -> np.ndarray:
         """No number is unknown."""
@@ -197,20 +230,40 @@ class AffineTable:
             values[:, self.same] = np.where(
                 np.isnan(values[:, self.same]), np.nan, self.center[self.same]
             )
+        values[:, self._named] = np.nan
         return values
 
     def build(self, values: np.ndarray) -> Any:
         """Put numbers in the units of X into the container that ``fit`` saw."""
+        return self._built(values, None)
+
+    def sampled(self, values: np.ndarray, rng: np.random.RandomState) -> Any:
+        """Put numbers of new rows, with new identifiers, into the container that ``fit`` saw."""
+        return self._built(values, rng)
+
+    def _built(self, values: np.ndarray, rng: np.random.RandomState | None) -> Any:
+        named = {}
+        for column in self.identifiers:
+            made = missing_cells(column, len(values))
+            named[column["at"]] = made if rng is None else new_identifiers(column, len(values), rng)
         if self.schema is None:
+            for j, cells in named.items():
+                values[:, j] = as_floats(cells)
             return values
-        if np.isnan(values).any():
-            cells = number_cells(values, self.schema)
-            return build_columns(cells, self.schema.names, self.schema.backend)
+        if named or np.isnan(values).any():
+            columns = number_cells(values, self.schema)
+            for j, cells in named.items():
+                columns[j] = cells
+            return build_columns(columns, self.schema.names, self.schema.backend)
         return build_frame(values, self.schema)
 
-    def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
+    def contain(
+        self, rows: Any, dtype: np.dtype[Any], rng: np.random.RandomState | None = None
+    ) -> Any:
         """Put an array in the units of X into the container that ``fit`` saw."""
-        return self.build(rows.astype(dtype, copy=False)) if isinstance(rows, np.ndarray) else rows
+        if not isinstance(rows, np.ndarray):
+            return rows
+        return self._built(rows.astype(dtype, copy=bool(self.identifiers)), rng)
 
     # -- densities -----------------------------------------------------------------------------
 
@@ -242,7 +295,12 @@ class AffineTable:
         """Refuse conditions."""
         _refuse("conditions")
 
-    def obeying(self, conditions: Mapping[Any, Any], matrix: np.ndarray) -> Any:
+    def obeying(
+        self,
+        conditions: Mapping[Any, Any],
+        matrix: np.ndarray,
+        rng: np.random.RandomState | None = None,
+    ) -> Any:
         """Refuse conditions."""
         _refuse("conditions")
 
@@ -276,6 +334,7 @@ class AffineTable:
             "frame": schema_state(self.schema),
             "dtype": self.dtype.name,
             "gaussian": None if self.gaussian is None else self.gaussian.to_state(),
+            "identifiers": list(self.identifiers),
         }
 
     @classmethod
@@ -292,6 +351,7 @@ class AffineTable:
             None if frame is None else FrameSchema(**frame),
             np.dtype(state["dtype"]),
             None if gaussian is None else GaussianFill.from_state(gaussian),
+            tuple(state.get("identifiers", ())),
         )
 
 
@@ -299,6 +359,18 @@ def _values_of(rows: AnyRows) -> np.ndarray:
     if not isinstance(rows, Rows):
         raise TypeError("These rows were read for a mixed table: read them with the same table.")
     return rows.values
+
+
+def _stored(rows: Rows, column: int) -> Column:
+    """Learn the form of the identifiers of a column, and how these are kept."""
+    cells = number_columns(rows, [column])[0]
+    return {"store": cells.store, **fit_identifier(cells)}
+
+
+def _blanked(rows: Rows, columns: list[int]) -> Rows:
+    values = rows.values.copy()
+    values[:, columns] = 0.0
+    return replace(rows, values=values)
 
 
 def _refuse(what: str, name: str = "TabularEncoder") -> NoReturn:

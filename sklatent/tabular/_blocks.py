@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-BlockKind = Literal["numeric", "number", "category", "constant"]
+BlockKind = Literal["numeric", "number", "text", "category", "constant"]
 
 
 class Block(NamedTuple):
     """One block of columns of an encoded matrix; equal to the plain tuple of its fields."""
 
     kind: BlockKind
-    """"numeric" for all columns of an affine table, else what a single column is."""
+    """"numeric" for all columns of an affine table, else what a single column is: "text" is a
+    number that stands, with others, for a free text, which is read and never written."""
     start: int
     """First column."""
     stop: int

@@ -256,3 +256,26 @@ def as_words(cells: Cells) -> Cells:
     distinct, codes = np.unique(cells.values, return_inverse=True)
     levels = spell_dates(distinct, cells.store["format"])
     return replace(cells, family="label", values=codes, levels=levels, unit="")
+
+
+def with_dates(values: list[Any], store: dict[str, Any]) -> list[Any]:
+    """Read the words among values in the format of a column; words in another stay as they are.
+
+    Parameters
+    ----------
+    values : list
+        Of anything.
+    store : dict
+        How the column is kept.
+
+    Returns
+    -------
+    values : list
+        Times of numpy in the place of words.
+    """
+    if "format" not in store:
+        return values
+    words = [value if isinstance(value, str) else "" for value in values]
+    times, fits = parse_dates(words, store["format"])
+    stamps = times.astype(f"M8[{unit_of(store['format'])}]")
+    return [stamp if fit else value for value, stamp, fit in zip(values, stamps, fits, strict=True)]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
-from sklatent._utils.callbacks import watched_fit
 from sklatent._utils.declaration import Declaration
+from sklatent._utils.notice import is_told, warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block
 from sklatent.tabular._chosen import mask_of, names_any
 from sklatent.tabular._frames import frame_schema, is_frame
 from sklatent.tabular._quantile import QuantileTable
+from sklatent.tabular._roles import Role, Settled, settle, settle_numbers
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
 from sklatent.tabular._saved import split_flat, table_of_state
 from sklatent.tabular._table import Table, Ties
@@ -41,7 +42,15 @@ _DERIVED = (
 )
 
 
-class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
+# What a column is to be, and the parameter that says so.
+_ROLES = {
+    "category": "categorical_features",
+    "number": "numerical_features",
+    "identifier": "identifier_features",
+}
+
+
+class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Turn the rows of a table into a float matrix, and back into the same kind of table.
 
     Every latent model of this package uses it to read its input and to write its answers. There
@@ -66,7 +75,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
     numerical_features : array-like of {bool, int, str} or None, default=None
         Columns of numbers or dates that are ordered however few values they have.
     identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
-        Columns that name rows.
+        Columns that name rows, such as customer numbers: a mask, positions or names. They are 0
+        in the matrix, missing on the way back, and new in samples of models. "auto" finds them in
+        data frames of at least 100 rows, and says so in a warning: strings, at least 95 % of them
+        different and all of one form; integers that are running numbers, or of at least four
+        digits, all equally many, and on which no other column depends. None leaves no column out.
     n_quantiles : int, default=1000
         A number with more different values than this keeps about as many of them: those whose
         share of the rows is at least ``1 / n_quantiles``, and an even grid of quantiles of the
@@ -96,9 +109,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
     constant_ : ndarray of shape (n_features_in_,), dtype=bool
         Columns whose variance is no more than rounding, by the rule of
         :class:`~sklearn.preprocessing.StandardScaler`. In quantile mode, columns with one
-        value or level and nothing missing, or with nothing but missing cells.
+        value or level and nothing missing, or with nothing but missing cells. Identifiers in
+        both modes, and free text.
     n_encoded_ : int
-        Number of columns of the matrix: one per column of the table.
+        Number of columns of the matrix: one per column of the table, and behind these the numbers
+        that stand for free text.
     varying_ : ndarray of shape (n_encoded_,), dtype=bool
         Columns of the matrix that are not constant.
     unit_ : float
@@ -110,7 +125,8 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         For each block of the matrix its ``kind``, ``start`` and ``stop`` (one past the last
         column), ``n_levels``, and ``may_miss``: whether cells were missing in ``fit``; named
         tuples. One block "numeric" in affine mode, else one block "number", "category" or
-        "constant" per column.
+        "constant" per column, "constant" for identifiers and free text, and one "text" for each
+        number that stands for a free text.
     ties_ : tuple of {ndarray of shape (n_ties, 3), None}
         For each column of kind "number" the values that were seen more than once: score, lower
         and upper end of the interval of training probability, sorted. None for other columns.
@@ -228,7 +244,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         TypeError
             If a cell or a column is of a kind that has no encoding.
         """
-        with restored_on_error(self), watched_fit(self, X):
+        with restored_on_error(self):
             return self.fit_rows(self.read(X, reset=True))
 
     def transform(self, X: Any) -> np.ndarray:
@@ -252,6 +268,26 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         """
         check_is_fitted(self)
         return self.table.encode(self.read(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of the matrix.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of the table, where ``fit`` saw none.
+
+        Returns
+        -------
+        names : ndarray of shape (n_encoded_,), dtype=object
+            The names of the columns; those of free text once more with a number from 0.
+        """
+        names = list(super().get_feature_names_out(input_features))
+        seen = dict.fromkeys(range(len(names)), 0)
+        for owner in self.table.owners[len(names) :].tolist():
+            names.append(f"{names[owner]}_{seen[owner]}")
+            seen[owner] += 1
+        return np.array(names, dtype=object)
 
     def inverse_transform(self, X: Any) -> Any:
         """Decode a matrix.
@@ -418,27 +454,11 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         self : TabularEncoder
             The fitted encoder.
         """
-        table: Table
-        if isinstance(rows, MixedRows):
-            table = QuantileTable.fit(
-                rows,
-                self._roles(rows.names),
-                n_quantiles=self.n_quantiles,
-                max_levels=self.max_levels,
-                handle_unknown=self.handle_unknown,
-            )
-        elif names_any(self.categorical_features):
-            raise ValueError(
-                "mode='affine' takes every column as a number: leave out categorical_features, "
-                "or set mode='quantile'."
-            )
-        else:
-            table = AffineTable.fit(
-                rows,
-                standardize=self.standardize,
-                common_scale=common_scale,
-                completes=completes,
-            )
+        settled = self._settled(rows)
+        table = self._fitted(rows, settled, common_scale=common_scale, completes=completes)
+        if not is_told():
+            for message in settled.messages(rows.names):
+                warn_caller(message)
         # the names of the columns as scikit-learn keeps them
         schema, self._columns_in = rows.schema, None
         if hasattr(self, "feature_names_in_"):
@@ -450,17 +470,54 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         self._adopt(table)
         return self
 
+    def _settled(self, rows: Rows | MixedRows) -> Settled:
+        """Decide what the columns are to be."""
+        find: set[Role] = set() if rows.schema is None else {"text"}
+        if isinstance(self.identifier_features, str) and find:
+            find.add("identifier")
+        roles = self._roles(rows.names)
+        if isinstance(rows, Rows):
+            return settle_numbers(rows, roles, find=find)
+        return settle(rows.columns, roles, find=find)
+
+    def _fitted(
+        self, rows: Rows | MixedRows, settled: Settled, *, common_scale: bool, completes: bool
+    ) -> Table:
+        """Fit a table of the kind that the rows have."""
+        if isinstance(rows, MixedRows):
+            return QuantileTable.fit(
+                replace(rows, columns=settled.columns),
+                settled.roles,
+                n_quantiles=self.n_quantiles,
+                max_levels=self.max_levels,
+                handle_unknown=self.handle_unknown,
+            )
+        if names_any(self.categorical_features):
+            raise ValueError(
+                "mode='affine' takes every column as a number: leave out categorical_features, "
+                "or set mode='quantile'."
+            )
+        return AffineTable.fit(
+            rows,
+            standardize=self.standardize,
+            common_scale=common_scale,
+            completes=completes,
+            identifiers=[j for j, role in enumerate(settled.roles) if role == "identifier"],
+        )
+
     def _roles(self, names: list[Any]) -> list[str]:
         """Say of each column what the user wants it to be, "" where that is left open."""
-        category = mask_of(self.categorical_features, names, "categorical_features")
-        number = mask_of(self.numerical_features, names, "numerical_features")
-        both = category & number
-        if both.any():
-            raise ValueError(
-                f"categorical_features and numerical_features both name the column "
-                f"{names[int(np.argmax(both))]!r}."
-            )
-        return list(np.where(category, "category", np.where(number, "number", "")))
+        roles = [""] * len(names)
+        for role, parameter in _ROLES.items():
+            features = getattr(self, parameter)
+            mask = mask_of(None if isinstance(features, str) else features, names, parameter)
+            for j in np.flatnonzero(mask):
+                if roles[j]:
+                    raise ValueError(
+                        f"{_ROLES[roles[j]]} and {parameter} both name the column {names[j]!r}."
+                    )
+                roles[j] = role
+        return roles
 
     @property
     def table(self) -> Table:
@@ -479,7 +536,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         self.mode_ = table.kind
         self.center_, self.scale_ = table.center, table.scale
         self.constant_, self.varying_ = table.constant, table.varying
-        self.n_encoded_ = self.n_features_in_ = table.n_encoded
+        self.n_encoded_, self.n_features_in_ = table.n_encoded, len(table.names)
         self.unit_ = table.unit
         self.dtype_ = table.dtype.name
         self.blocks_: tuple[Block, ...] = table.blocks

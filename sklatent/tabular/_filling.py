@@ -13,7 +13,8 @@ import numpy as np
 from sklatent.tabular._cells import TIMES, Cells
 from sklatent.tabular._codecs import Column, decode_levels, decode_number, gap
 from sklatent.tabular._frames import contained, frame_schema, is_frame, open_frame
-from sklatent.tabular._mixed import in_unit
+from sklatent.tabular._identifiers import missing_cells
+from sklatent.tabular._mixed import UNWRITTEN, in_unit
 from sklatent.tabular._native import as_objects, build_column
 
 
@@ -31,12 +32,15 @@ def average(fitted: Sequence[Column], completions: Sequence[np.ndarray]) -> list
     -------
     columns : list of Cells
         Means of numbers, rounded as the column is, or moved to the nearest of few values; the most
-        frequent level of categories. All cells are missing where all were missing in ``fit``.
+        frequent level of categories. All cells are missing where all were missing in ``fit``, and
+        of identifiers and texts.
     """
     drawn = []
     for j, column in enumerate(fitted):
         codes = np.stack([matrix[:, j] for matrix in completions])
-        if column["kind"] == "number":
+        if column["kind"] in UNWRITTEN:
+            drawn.append(missing_cells(column, codes.shape[1]))
+        elif column["kind"] == "number":
             drawn.append(_mean_number(column, codes))
         elif column.get("ordered"):
             drawn.append(decode_levels(column, _mean_level(column["levels"], codes)))

@@ -54,11 +54,32 @@ def learn_form(texts: Sequence[str]) -> Form | None:
         if found is not None:
             between, columns = found
             parts = [_part(column) for column in columns]
-            free = [i for i, part in enumerate(parts) if len(part.get("words", "12")) > 1]
+            free = _free(parts)
             running = _running(columns[free[0]]) if len(free) == 1 else None
             last, width = running or (None, 0)
             return {"between": between, "parts": parts, "last": last, "width": width}
     return None
+
+
+def _free(parts: list[dict[str, Any]]) -> list[int]:
+    """Find the parts that are not the same in all texts."""
+    return [i for i, part in enumerate(parts) if len(part.get("words", "12")) > 1]
+
+
+def n_free(form: Form) -> int:
+    """Count the parts of a form that vary.
+
+    Parameters
+    ----------
+    form : dict
+        What :func:`learn_form` gave.
+
+    Returns
+    -------
+    n_parts : int
+        Runs of letters or digits.
+    """
+    return len(_free(form["parts"]))
 
 
 def _split(
@@ -188,13 +209,41 @@ def hashed(texts: Iterable[str], salt: str) -> np.ndarray:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
+def missing_cells(column: dict[str, Any], n: int) -> Cells:
+    """Give a column all of whose cells are missing.
+
+    Parameters
+    ----------
+    column : dict
+        The fitted column, with "family", "unit" and "store".
+    n : int
+        Number of cells.
+
+    Returns
+    -------
+    cells : Cells
+        In a dtype that has missing cells.
+    """
+    values, missing = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+    family, unit, store = column["family"], column["unit"], nullable(column["store"])
+    return Cells(family, values, missing, [""] if family == "label" else [], unit, store)
+
+
+def nullable(store: dict[str, Any]) -> dict[str, Any]:
+    """Name pandas' integers that may be missing where a column had numpy's."""
+    if store["dtype"] == store.get("kind") and store["dtype"].startswith(("int", "uint")):
+        return {**store, "dtype": store["dtype"].replace("int", "Int").replace("u", "U")}
+    return store
+
+
 def _texts(cells: Cells) -> list[str]:
     """Spell the different cells of a column that are not missing."""
     distinct = np.unique(cells.present())
     if cells.family == "label":
         return [str(cells.levels[code]) for code in distinct]
-    whole = whole_numbers(cells)
-    return list(map(str, distinct.tolist() if whole is None else np.unique(whole).tolist()))
+    if (distinct % 1 == 0).all():
+        distinct = distinct.astype(np.int64)
+    return list(map(str, distinct.tolist()))
 
 
 def whole_numbers(cells: Cells) -> np.ndarray | None:
@@ -203,8 +252,8 @@ def whole_numbers(cells: Cells) -> np.ndarray | None:
     Parameters
     ----------
     cells : Cells
-        Of one column. Floats count if some cells are missing, for which integers of numpy have
-        no place, and all others are whole.
+        Of one column. Floats count if all are whole and they stand for integers: because the
+        column says so, or some cells are missing, for which integers of numpy have no place.
 
     Returns
     -------
@@ -216,7 +265,8 @@ def whole_numbers(cells: Cells) -> np.ndarray | None:
         return None
     if known.dtype == np.int64:
         return known
-    if cells.missing is None or (np.abs(known) >= 2.0**53).any() or (known % 1 != 0).any():
+    stands = cells.missing is not None or "int" in str(cells.store.get("kind"))
+    if not stands or (np.abs(known) >= 2.0**53).any() or (known % 1 != 0).any():
         return None
     return known.astype(np.int64)
 
@@ -265,6 +315,8 @@ def _new_texts(
     form = column["form"]
     if form is None or column["family"] not in ("label", "number"):
         return []
+    if column["family"] == "number" and form["between"] != ["", ""]:
+        return []  # of fractions and negative numbers there is no form
     made: dict[str, None] = {}
     if form["last"] is not None:
         _keep_new(made, _go_on(form, n, largest), column, largest)
@@ -296,7 +348,7 @@ def _go_on(form: Form, n: int, largest: int | None) -> list[str]:
     if largest is not None:
         end = min(end, largest + 1)
     fixed = [part.get("words", [""])[0] for part in form["parts"]]
-    at = [len(part.get("words", "12")) > 1 for part in form["parts"]].index(True)
+    at = _free(form["parts"])[0]
     head = "".join(map("".join, zip(form["between"], fixed[:at], strict=False)))
     head += form["between"][at]
     tail = form["between"][at + 1]

@@ -19,7 +19,8 @@ from sklatent.tabular._codecs import (
     encode_levels,
     encode_number,
 )
-from sklatent.tabular._mixed import align, decode_columns, time_in_units
+from sklatent.tabular._dates import with_dates
+from sklatent.tabular._mixed import UNWRITTEN, align, decode_columns, time_in_units
 
 # A code or score that cells must have; the levels that are allowed, as a mask; score, least and
 # greatest score of each value that is allowed, as rows; or the least and greatest score.
@@ -133,6 +134,12 @@ def _each(
                 f"Its columns are {known}."
             )
         place = known.index(name)
+        if fitted[place]["kind"] in UNWRITTEN:
+            what = "an identifier" if fitted[place]["kind"] == "identifier" else "a free text"
+            raise ValueError(
+                f"conditions name the column {name!r}, which is {what}: the model does not know "
+                "which values go with which rows."
+            )
         yield place, fitted[place], name, wanted
 
 
@@ -214,6 +221,7 @@ def _is_exact(value: Any, read: Any) -> bool:
 
 def _times(column: Column, values: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     """Whole units at or before each time, and whether the time is later than these."""
+    values = with_dates(values, column["store"])
     if any(map(is_missing, values)):
         raise ValueError(f"The condition on column {name!r} asks for a missing cell: give a value.")
     kind = "durations" if column["family"] == "duration" else "dates"

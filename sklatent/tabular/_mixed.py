@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklatent.tabular._blocks import Block
+from sklatent.tabular._blocks import Block, BlockKind
 from sklatent.tabular._cells import TIMES, Cells
 from sklatent.tabular._codecs import (
     Column,
@@ -21,8 +21,12 @@ from sklatent.tabular._codecs import (
     tie_table,
     unknown_cells,
 )
+from sklatent.tabular._dates import as_times
+from sklatent.tabular._identifiers import fit_identifier, missing_cells
 from sklatent.tabular._times import NANOSECONDS, duration, in_units, moment
 
+# Kinds of columns that are never written, but for new identifiers in samples.
+UNWRITTEN = ("identifier", "text")
 _TIMES = ("date", "datetime")
 _PLAIN = ("number", "boolean")
 _LARGEST_INT = np.iinfo(np.int64).max
@@ -43,7 +47,7 @@ def fit_columns(
     ----------
     columns : sequence of Cells
         The training rows.
-    roles : sequence of {"category", "number", ""}
+    roles : sequence of {"category", "number", "identifier", "text", ""}
         What each column is to be; "" leaves that to its cells.
     names : sequence
         Column names, for messages.
@@ -67,8 +71,39 @@ def fit_columns(
                 f"numerical_features names the column {name!r}, which holds categories: turn it "
                 "into numbers first."
             )
+        if role in UNWRITTEN:
+            fitted.append(_fit_unwritten(cells, role))
+            continue
         fitted.append(fit_column(cells, role=role, n_quantiles=n_quantiles, max_levels=max_levels))
     return fitted
+
+
+def _fit_unwritten(cells: Cells, role: str) -> Column:
+    """Learn the form of identifiers, or which numbers stand for texts."""
+    kept = {"family": cells.family, "unit": cells.unit, "store": cells.store}
+    if role == "identifier":
+        return {**kept, "has_missing": False, **fit_identifier(cells)}
+    # loaded where there are texts
+    from sklatent.tabular._text import fit_text
+
+    return {**kept, "has_missing": cells.missing is not None, **fit_text(cells)}
+
+
+def owners_of(fitted: list[Column]) -> np.ndarray:
+    """Tell to which column of the table each column of the matrix belongs.
+
+    Parameters
+    ----------
+    fitted : list of dict
+        What :func:`fit_columns` learned.
+
+    Returns
+    -------
+    owners : ndarray of shape (n_encoded,), dtype=int64
+        The columns of the table in their order, and after them the numbers of each text.
+    """
+    extra = [np.full(len(column.get("components", ())), j) for j, column in enumerate(fitted)]
+    return np.concatenate([np.arange(len(fitted)), *extra]).astype(np.int64)
 
 
 def encode_columns(
@@ -93,20 +128,26 @@ def encode_columns(
 
     Returns
     -------
-    matrix : ndarray of shape (n_samples, n_columns)
-        Codes and scores, NaN where missing or unknown.
+    matrix : ndarray of shape (n_samples, n_encoded)
+        Codes and scores, NaN where missing or unknown; 0 for identifiers and texts, whose numbers
+        stand behind all columns.
 
     Raises
     ------
     ValueError
         If a column holds something else than in ``fit``.
     """
-    matrix = np.empty((len(columns[0].values), len(columns)), dtype=dtype)
+    owners = owners_of(fitted)
+    matrix = np.zeros((len(columns[0].values), len(owners)), dtype=dtype)
     for j, (column, cells, name) in enumerate(zip(fitted, columns, names, strict=True)):
         cells = align(column, cells, name)
         if column["kind"] == "number":
             matrix[:, j] = encode_number(column, cells)
-        else:
+        elif column["kind"] == "text":
+            from sklatent.tabular._text import embed
+
+            matrix[:, np.flatnonzero(owners == j)[1:]] = embed(column, cells)
+        elif column["kind"] != "identifier":
             matrix[:, j] = encode_levels(column, cells)
     return matrix
 
@@ -130,12 +171,20 @@ def unknown_columns(
     unknown : ndarray of shape (n_samples, n_columns), dtype=bool
         All False for numbers.
     """
-    return np.column_stack(
-        [
-            unknown_cells(column, align(column, cells, name))
-            for column, cells, name in zip(fitted, columns, names, strict=True)
-        ]
-    )
+    found = []
+    for column, cells, name in zip(fitted, columns, names, strict=True):
+        aligned = align(column, cells, name)
+        if column["kind"] in UNWRITTEN:
+            found.append(np.zeros(len(cells.values), dtype=bool))
+            continue
+        unknown = unknown_cells(column, aligned)
+        if "format" in column["store"] and aligned.missing is not None:
+            # words that are no dates
+            unknown |= (
+                aligned.missing if cells.missing is None else aligned.missing & ~cells.missing
+            )
+        found.append(unknown)
+    return np.column_stack(found)
 
 
 def decode_columns(
@@ -157,12 +206,15 @@ def decode_columns(
     columns : list of Cells
         The rows.
     """
-    return [
-        decode_number(column, matrix[:, j], beyond=beyond)
-        if column["kind"] == "number"
-        else decode_levels(column, matrix[:, j])
-        for j, column in enumerate(fitted)
-    ]
+    columns = []
+    for j, column in enumerate(fitted):
+        if column["kind"] == "number":
+            columns.append(decode_number(column, matrix[:, j], beyond=beyond))
+        elif column["kind"] in UNWRITTEN:
+            columns.append(missing_cells(column, len(matrix)))
+        else:
+            columns.append(decode_levels(column, matrix[:, j]))
+    return columns
 
 
 def slopes(fitted: list[Column], columns: Sequence[Cells], names: Sequence[Any]) -> np.ndarray:
@@ -215,6 +267,8 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
         If times have a time zone and those of ``fit`` had none, or the reverse.
     """
     family = column["family"]
+    if "format" in column["store"] and cells.family == "label":
+        cells = as_times(cells, column["store"]["format"])
     if cells.missing is not None and cells.missing.all():
         return Cells("empty", np.zeros(len(cells.values), dtype=np.int64), cells.missing)
     if column["kind"] == "constant" and not len(column["levels"]):
@@ -233,7 +287,8 @@ def align(column: Column, cells: Cells, name: Any) -> Cells:
     if family in TIMES and cells.family == "label" and not numbers:
         return _read_times(column, cells, name)
     if family == "label" and (
-        cells.family == "label" or (numbers and not isinstance(column["levels"][0], str))
+        cells.family == "label"
+        or (numbers and not isinstance(next(iter(column["levels"]), ""), str))
     ):
         return cells
     was, now = (_WORDS_FOR.get(kind, "dates") for kind in (family, cells.family))
@@ -332,13 +387,22 @@ def blocks(fitted: list[Column]) -> tuple[tuple[Block, ...], tuple[np.ndarray | 
     Returns
     -------
     blocks : tuple of Block
-        One for each column.
+        One for each column of the matrix; identifiers and texts themselves are constant.
     ties : tuple of {ndarray of shape (n_ties, 3), None}
         The values of each number that were seen more than once; None for other columns.
     """
-    found, ties = [], []
+    found: list[Block] = []
+    ties: list[np.ndarray | None] = []
     for j, column in enumerate(fitted):
         n_levels = 0 if column["kind"] == "number" else len(column["levels"])
-        found.append(Block(column["kind"], j, j + 1, n_levels, column["has_missing"]))
+        kind: BlockKind = "constant" if column["kind"] in UNWRITTEN else column["kind"]
+        may_miss = column["has_missing"] and column["kind"] != "text"
+        found.append(Block(kind, j, j + 1, n_levels, may_miss))
         ties.append(tie_table(column))
+    for column in fitted:
+        for i in range(len(column.get("components", ()))):
+            # all numbers of a text are missing where one is
+            at, may_miss = len(found), column["has_missing"] and i == 0
+            found.append(Block("text", at, at + 1, 0, may_miss))
+            ties.append(None)
     return tuple(found), tuple(ties)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from operator import itemgetter
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,8 +11,10 @@ import numpy as np
 from sklatent._utils.notice import is_told, warn_caller
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column, some_levels, unknown_message
+from sklatent.tabular._dates import as_words
 from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
+from sklatent.tabular._identifiers import new_identifiers
 from sklatent.tabular._known import Limit, limits_of, obeying
 from sklatent.tabular._mixed import (
     align,
@@ -21,6 +22,7 @@ from sklatent.tabular._mixed import (
     decode_columns,
     encode_columns,
     fit_columns,
+    owners_of,
     slopes,
     unknown_columns,
 )
@@ -61,12 +63,13 @@ class QuantileTable:
     ) -> None:
         self.columns, self.schema, self.dtype = columns, schema, dtype
         self.handle_unknown = handle_unknown
-        self.n_encoded = n = len(columns)
+        n, self.owners = len(columns), owners_of(columns)
+        self.n_encoded = len(self.owners)
         self.names: list[Any] = [*range(n)] if schema is None else schema.names
         self.blocks, self.ties = blocks(columns)
-        kinds = np.array(list(map(itemgetter("kind"), columns)))
-        self.constant, self.numbers = kinds == "constant", kinds == "number"
-        self.varying = ~self.constant
+        kinds = np.array([block.kind for block in self.blocks])
+        self.varying, self.numbers = kinds != "constant", np.isin(kinds, ["number", "text"])
+        self.constant = ~self.varying[:n]
         self.center, self.scale = np.zeros(n), np.ones(n)
 
     @classmethod
@@ -85,7 +88,7 @@ class QuantileTable:
         ----------
         rows : MixedRows
             Training rows.
-        roles : sequence of {"category", "number", ""}
+        roles : sequence of {"category", "number", "identifier", "text", ""}
             What each column is to be; "" leaves that to its cells.
         n_quantiles, max_levels : int
             As in :func:`~sklatent.tabular._codecs.fit_column`.
@@ -128,17 +131,17 @@ class QuantileTable:
         found = []
         for j in np.flatnonzero(unknown.any(0)):
             column, name, cells = self.columns[j], self.names[j], columns[j]
-            cells = align(column, cells, name)
+            if "format" not in column["store"]:  # else the words that are no dates
+                cells = align(column, cells, name)
             if self.handle_unknown == "error":
                 raise ValueError(unknown_message(column, cells, unknown[:, j], name))
             some = ", ".join(map(repr, some_levels(cells, unknown[:, j])))
             found.append(f"{name!r} ({unknown[:, j].sum()}: {some})")
         if found:
-            seen = any(len(self.columns[j]["levels"]) for j in np.flatnonzero(unknown.any(0)))
-            what = "unknown categories during transform" if seen else "values where fit saw none"
             warn_caller(
-                f"Found {what}, which count as missing values, in columns (cells: some of them) "
-                f"{', '.join(found)}. handle_unknown='error' refuses them."
+                "Found unknown categories during transform, which count as missing values, in "
+                f"columns (cells: some of them) {', '.join(found)}. handle_unknown='error' refuses "
+                "them."
             )
 
     def unknown(self, rows: AnyRows) -> np.ndarray:
@@ -180,11 +183,34 @@ class QuantileTable:
         """Decode a matrix into the container that ``fit`` saw."""
         return self.decode(values)
 
-    def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
+    def sampled(self, values: np.ndarray, rng: np.random.RandomState) -> Any:
+        """Decode a matrix of new rows, with new identifiers."""
+        return self._contained(self._named(decode_columns(self.columns, values), rng), values.dtype)
+
+    def contain(
+        self, rows: Any, dtype: np.dtype[Any], rng: np.random.RandomState | None = None
+    ) -> Any:
         """Return the rows, which come in the container that can hold them."""
+        if rng is None or not any(column["kind"] == "identifier" for column in self.columns):
+            return rows
+        columns = _columns_of(self.read_reconstructions(rows))
+        return self._contained(self._named(list(columns), rng), dtype)
+
+    def blanked(self, rows: AnyRows) -> AnyRows:
+        """Return the rows, which nobody takes for numbers."""
         return rows
 
+    def _named(self, columns: list[Cells], rng: np.random.RandomState) -> list[Cells]:
+        """Put new identifiers in their columns."""
+        return [
+            new_identifiers(column, len(cells.values), rng)
+            if column["kind"] == "identifier"
+            else cells
+            for column, cells in zip(self.columns, columns, strict=True)
+        ]
+
     def _contained(self, columns: list[Cells], dtype: np.dtype[Any]) -> Any:
+        columns = list(map(as_words, columns))
         if self.schema is None:
             return build_array(columns, dtype)
         return build_columns(columns, self.schema.names, self.schema.backend)
@@ -208,15 +234,25 @@ class QuantileTable:
         """Translate conditions on columns into codes and scores."""
         return limits_of(self.columns, self.names, conditions)
 
-    def obeying(self, conditions: Mapping[Any, Any], matrix: np.ndarray) -> Any:
+    def obeying(
+        self,
+        conditions: Mapping[Any, Any],
+        matrix: np.ndarray,
+        rng: np.random.RandomState | None = None,
+    ) -> Any:
         """Decode rows drawn within limits, to values that obey to the last digit."""
-        return self._contained(obeying(self.columns, self.names, conditions, matrix), self.dtype)
+        columns = obeying(self.columns, self.names, conditions, matrix)
+        return self._contained(columns if rng is None else self._named(columns, rng), self.dtype)
 
     def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
         """Copy rows, and fill their missing cells with the average of several completions."""
         library = None if self.schema is None else self.schema.library
-        drawn = average(self.columns, completions)
-        return fill_missing(X, _columns_of(rows), drawn, library=library)
+        columns, drawn = _columns_of(rows), average(self.columns, completions)
+        drawn = [
+            as_words(fill) if cells.family in ("label", "empty") else fill
+            for fill, cells in zip(drawn, columns, strict=True)
+        ]
+        return fill_missing(X, columns, drawn, library=library)
 
     # -- comparing rows ------------------------------------------------------------------------
 
@@ -225,7 +261,7 @@ class QuantileTable:
         return np.array([block.may_miss for block in self.blocks])
 
     def ranges(self, matrix: np.ndarray) -> np.ndarray:
-        """Interquartile range of scores; 0 for levels."""
+        """Interquartile range of scores, and of what a text sums up to; 0 for levels."""
         return np.asarray(_NORMAL_RANGE * self.numbers)
 
     # -- saving --------------------------------------------------------------------------------

@@ -40,6 +40,10 @@ class Table(Protocol):
         """Number of columns of the matrix."""
 
     @property
+    def owners(self) -> np.ndarray:
+        """Column of the table to which each column of the matrix belongs."""
+
+    @property
     def blocks(self) -> tuple[Block, ...]:
         """What the columns of the matrix are."""
 
@@ -104,6 +108,9 @@ class Table(Protocol):
     def encode(self, rows: AnyRows) -> np.ndarray:
         """Encode validated rows into a new C-contiguous matrix in their dtype."""
 
+    def blanked(self, rows: AnyRows) -> AnyRows:
+        """Return rows of numbers with 0 in the place of identifiers, for what reads all columns."""
+
     def unknown(self, rows: AnyRows) -> np.ndarray:
         """Tell which cells hold a level that ``fit`` has not seen.
 
@@ -149,11 +156,17 @@ class Table(Protocol):
     def build(self, values: np.ndarray) -> Any:
         """Put what :meth:`values` gave into the container that ``fit`` saw."""
 
-    def contain(self, rows: Any, dtype: np.dtype[Any]) -> Any:
+    def sampled(self, values: np.ndarray, rng: np.random.RandomState) -> Any:
+        """Do as :meth:`build` with new rows: identifiers are new ones, and missing elsewhere."""
+
+    def contain(
+        self, rows: Any, dtype: np.dtype[Any], rng: np.random.RandomState | None = None
+    ) -> Any:
         """Put rows that a transformer of the table's own rows answered into its container.
 
         Numbers in an array are put there in ``dtype``; what is no array, and rows of a mixed
-        table, which only their own container can hold, stay as they are.
+        table, which only their own container can hold, stay as they are. With ``rng`` they are
+        new rows, and get new identifiers.
         """
 
     # -- densities -----------------------------------------------------------------------------
@@ -197,7 +210,12 @@ class Table(Protocol):
     def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
         """Translate conditions on columns into codes and scores, by position of the column."""
 
-    def obeying(self, conditions: Mapping[Any, Any], matrix: np.ndarray) -> Any:
+    def obeying(
+        self,
+        conditions: Mapping[Any, Any],
+        matrix: np.ndarray,
+        rng: np.random.RandomState | None = None,
+    ) -> Any:
         """Decode rows drawn within limits, to values that obey to the last digit.
 
         An array comes in the precision of the rows of ``fit``.

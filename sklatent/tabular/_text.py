@@ -28,8 +28,8 @@ def fit_text(cells: Cells) -> dict[str, Any]:
     Returns
     -------
     fitted : dict
-        "kind", "rarity" (inverse document frequencies) and "components", for :func:`embed`. No
-        text and no part of one is kept.
+        "kind", "rarity" (inverse document frequencies), "components" and "center", for
+        :func:`embed`. No text and no part of one is kept.
 
     Notes
     -----
@@ -45,9 +45,21 @@ def fit_text(cells: Cells) -> dict[str, Any]:
         counts = counts[~cells.missing]
     n_texts, n_holding = counts.shape[0], np.bincount(counts.indices, minlength=_N_HASHED)
     rarity = (np.log((1 + n_texts) / (1 + n_holding)) + 1).astype(np.float32)
-    svd = TruncatedSVD(N_NUMBERS + 1, random_state=0).fit(_weighed(counts, rarity))
-    components = np.ascontiguousarray(svd.components_[1:], dtype=np.float32)
-    return {"kind": "text", "levels": [], "rarity": rarity, "components": components}
+    weighed = _weighed(counts, rarity)
+    svd = TruncatedSVD(N_NUMBERS + 1, random_state=0).fit(weighed)
+    # the rest is rounding where few groups of letters differ
+    some = svd.singular_values_ > 1e-6 * svd.singular_values_[0]
+    components = svd.components_[1:][some[1:]]
+    numbers = weighed @ components.T
+    # a text counts as much as one number
+    components = components / (numbers.std(0) * len(components) ** 0.5)[:, None]
+    return {
+        "kind": "text",
+        "levels": [],
+        "rarity": rarity,
+        "components": np.ascontiguousarray(components, dtype=np.float32),
+        "center": np.asarray(weighed.mean(0) @ components.T).ravel(),
+    }
 
 
 def embed(column: dict[str, Any], cells: Cells) -> np.ndarray:
@@ -63,13 +75,16 @@ def embed(column: dict[str, Any], cells: Cells) -> np.ndarray:
     Returns
     -------
     numbers : ndarray of shape (n_samples, n_numbers), dtype=float64
-        Equal texts have equal numbers, NaN where missing.
+        Equal texts have equal numbers, NaN where missing. Over the training cells they have the
+        same variance, one in sum.
     """
     if cells.family != "label" or not len(cells.levels):
         return np.full((len(cells.values), len(column["components"])), np.nan)
-    weighed = _weighed(_counts_of(list(map(str, cells.levels))), column["rarity"])
+    used, places = np.unique(cells.values, return_inverse=True)
+    texts = [str(cells.levels[code]) for code in used]
+    weighed = _weighed(_counts_of(texts), column["rarity"])
     product = weighed @ column["components"].astype(np.float64).T
-    numbers: np.ndarray = np.asarray(product)[cells.values]
+    numbers: np.ndarray = np.asarray(product - column["center"])[places]
     if cells.missing is not None:
         numbers[cells.missing] = np.nan
     return numbers

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,7 +20,6 @@ from sklatent._utils._params import (
     _fit_context,
     validate_parameter_constraints,
 )
-from sklatent._utils.callbacks import Watched, watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows
@@ -54,7 +52,7 @@ SPACES: dict[bool, dict[Space, float]] = {
 }
 
 
-class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
+class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     """Find rows that are unlike the others, and the columns that make them so.
 
     A latent model reconstructs each row. How far a row lies from its reconstruction and how far it
@@ -102,9 +100,6 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     device : str, default="auto"
         Torch device of the ensemble, where ``estimator=None``; "auto" is a CUDA device if there
         is one.
-    verbose : int, default=0
-        If positive, the training of the ensemble is logged to the logger "sklatent". A given
-        estimator has its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the reference rows and of the latent model, unless that has its own. Pass an int
         for the same result in each call.
@@ -198,7 +193,6 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "handle_unknown": [StrOptions({"missing", "error"})],
         "device": [str],
-        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -217,7 +211,6 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         identifier_features: Any = "auto",
         handle_unknown: Literal["missing", "error"] = "missing",
         device: str = "auto",
-        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -232,7 +225,6 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         self.identifier_features = identifier_features
         self.handle_unknown = handle_unknown
         self.device = device
-        self.verbose = verbose
         self.random_state = random_state
 
     # -- fit -----------------------------------------------------------------------------------
@@ -259,11 +251,11 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         ValueError
             If ``X`` has one row, infinite cells, or cells that ``estimator`` does not take.
         """
-        with restored_on_error(self), watched_fit(self, X, n_inside=1) as inside:
-            self._fit(X, inside)
+        with restored_on_error(self):
+            self._fit(X)
         return self
 
-    def _fit(self, X: Any, inside: Watched) -> None:
+    def _fit(self, X: Any) -> None:
         table = TabularEncoder(
             categorical_features=self.categorical_features,
             numerical_features=self.numerical_features,
@@ -275,9 +267,10 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         else:
             rows = check_rows(self, X, reset=True, min_rows=2)
         self.table_ = table.fit_rows(rows)
+        rows = table.table.blanked(rows)
         self._view = DistanceView.fit(self.table_.table, rows)
         random = check_random_state(self.random_state)
-        self._fit_estimator(X, rows, int(random.randint(2**31 - 1)), inside)
+        self._fit_estimator(X, rows, int(random.randint(2**31 - 1)))
         chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])
         some = rows.take(chosen)
         held = self._held
@@ -290,12 +283,10 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     def _allows_missing(self) -> bool:
         return self.estimator is None or bool(get_tags(self.estimator).input_tags.allow_nan)
 
-    def _fit_estimator(self, X: Any, rows: AnyRows, seed: int, inside: Watched) -> None:
+    def _fit_estimator(self, X: Any, rows: AnyRows, seed: int) -> None:
         self._on_matrix, self._by_name = self.estimator is None, False
         if self.estimator is not None:
-            held = HeldTransformer.fit(
-                self.estimator, X, rows, seed, as_objects=True, inside=inside
-            )
+            held = HeldTransformer.fit(self.estimator, X, rows, seed, as_objects=True)
             self.estimator_, self._by_name = held.transformer, not held.takes_arrays
             return
         from sklatent.models._autoencoder_ensemble import AutoencoderEnsemble
@@ -307,12 +298,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             # the matrix is scaled as distances need it
             standardize=False,
             device=self.device,
-            verbose=self.verbose,
             random_state=seed,
-        )
-        matrix = self._view.matrix(self.table_.table, rows)
-        with inside(self.estimator_):
-            self.estimator_.fit(self._view.within_reach(matrix))
+        ).fit(self._view.within_reach(self._view.matrix(self.table_.table, rows)))
 
     @property
     def _held(self) -> HeldTransformer | None:
@@ -427,7 +414,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             -np.sum([term.columns(*part) for term in self._terms], axis=0)
             for part in self._chunks(X, rows)
         ]
-        return self._view.by_column(np.concatenate(parts), self.n_features_in_)
+        return self._view.by_column(np.concatenate(parts), self.table_.table.owners)
 
     def set_contamination(self, contamination: float | Literal["auto"]) -> Self:
         """Move the threshold without fitting again.
@@ -459,7 +446,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
 
     def _read(self, X: Any) -> AnyRows:
         """Validate rows as far as the latent model takes them."""
-        return self.table_.table.read(X, estimator=self, allow_missing=self._allows_missing())
+        table = self.table_.table
+        return table.blanked(table.read(X, estimator=self, allow_missing=self._allows_missing()))
 
     def _joint(self, rows: Matrix, reconstructed: Matrix) -> Matrix:
         return np.asarray(

@@ -12,7 +12,6 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.callback import CallbackSupportMixin
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -20,10 +19,9 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
-from sklatent._utils.callbacks import Watched, watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.neighbors import graph_rows
-from sklatent._utils.notice import log_always, warn_caller
+from sklatent._utils.notice import warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent._utils.validation import check_codes, check_n_samples
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
@@ -63,11 +61,7 @@ DRAW_ROWS = 10_000
 
 
 class LatentClusterer(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
     """Cluster rows in a latent space, and answer for new rows.
 
@@ -115,9 +109,6 @@ class LatentClusterer(
     handle_unknown : {"missing", "error"}, default="missing"
         What becomes of levels that ``fit`` did not see: they count as missing, and a warning names
         their columns; or they are refused.
-    verbose : int, default=0
-        If positive, the training of the default network and the choice among the ways are logged
-        to the logger "sklatent". A given estimator has its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the network and of the starts. Pass an int for the same result in each call.
 
@@ -198,7 +189,6 @@ class LatentClusterer(
         "numerical_features": ["array-like", None],
         "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "handle_unknown": [StrOptions({"missing", "error"})],
-        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -215,7 +205,6 @@ class LatentClusterer(
         numerical_features: Any = None,
         identifier_features: Any = "auto",
         handle_unknown: Literal["missing", "error"] = "missing",
-        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -228,7 +217,6 @@ class LatentClusterer(
         self.numerical_features = numerical_features
         self.identifier_features = identifier_features
         self.handle_unknown = handle_unknown
-        self.verbose = verbose
         self.random_state = random_state
 
     # -- fit -----------------------------------------------------------------------------------
@@ -256,11 +244,11 @@ class LatentClusterer(
             If ``X`` has fewer rows than ``n_clusters``, infinite cells, or cells that
             ``estimator`` does not take.
         """
-        with restored_on_error(self), watched_fit(self, X, n_inside=1) as inside:
-            self._fit(X, inside)
+        with restored_on_error(self):
+            self._fit(X)
         return self
 
-    def _fit(self, X: Any, inside: Watched) -> None:
+    def _fit(self, X: Any) -> None:
         table = TabularEncoder(**self._of_columns())
         rows = self._open(table, X)
         n = len(rows)
@@ -271,10 +259,11 @@ class LatentClusterer(
         self.standardize_ = self._standardizes(rows)
         table.set_params(standardize=self.standardize_)
         table.fit_rows(rows, common_scale=not self.standardize_, completes=self.estimator is None)
+        rows = table.table.blanked(rows)
         # a mixed table has no principal components to choose
         spaces = {"affine": self._fit_in_own_space, "quantile": self._fit_in_given_space}
         given = "quantile" if self.estimator is not None else table.table.kind
-        chosen, codes, graph = spaces[given](X, rows, random, inside)
+        chosen, codes, graph = spaces[given](X, rows, random)
         self.method_ = chosen.name
         self._keep(X, describe(chosen, codes, graph.copies, random))
 
@@ -300,7 +289,7 @@ class LatentClusterer(
         return bool(high - low > np.log(ONE_UNIT))
 
     def _fit_in_given_space(
-        self, X: Any, rows: AnyRows, random: np.random.RandomState, inside: Watched
+        self, X: Any, rows: AnyRows, random: np.random.RandomState
     ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Cluster the codes of a given transformer."""
         seed = int(random.randint(2**31 - 1))
@@ -308,8 +297,8 @@ class LatentClusterer(
         if estimator is None:
             from sklatent.models import AutoencoderTransformer
 
-            estimator = AutoencoderTransformer(**self._of_columns(), verbose=self.verbose)
-        held = HeldTransformer.fit(estimator, X, rows, seed, inside=inside)
+            estimator = AutoencoderTransformer(**self._of_columns())
+        held = HeldTransformer.fit(estimator, X, rows, seed)
         self.estimator_, self._takes_arrays = held.transformer, held.takes_arrays
         index = graph_rows(len(rows))
         some = rows.take(index)
@@ -335,7 +324,7 @@ class LatentClusterer(
         return view.matrix(table, some) * scales, view.owners
 
     def _fit_in_own_space(
-        self, X: Any, rows: AnyRows, random: np.random.RandomState, inside: Watched
+        self, X: Any, rows: AnyRows, random: np.random.RandomState
     ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Choose between principal components and a network."""
         some = rows.take(graph_rows(len(rows)))
@@ -353,9 +342,7 @@ class LatentClusterer(
         if small or k == 1:
             self.estimator_ = linear
             return self._choose_on_small(codes, plain, graph, k, random), codes, graph
-        network = self._network(int(random.randint(2**31 - 1)))
-        with inside(network):
-            network.fit(values)
+        network = self._network(values, int(random.randint(2**31 - 1)))
         latent = np.asarray(network.transform(values), dtype=np.float64)
         chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
         if chosen.name in ("merge", "gmm"):
@@ -407,9 +394,6 @@ class LatentClusterer(
         self.labels_: NDArray[np.int64] = labels.astype(np.int64)
         self.n_clusters_ = len(found)
         self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
-        if self.verbose:
-            tried = ", ".join(f"{name} {value:.3f}" for name, value in self.modularity_.items())
-            log_always("%d clusters by %s; modularity: %s", len(found), self.method_, tried)
         if self.n_clusters != "auto" and self.n_clusters_ < self.n_clusters:
             warn_caller(
                 f"Number of distinct clusters ({self.n_clusters_}) found smaller than n_clusters "
@@ -423,16 +407,15 @@ class LatentClusterer(
         with np.errstate(divide="ignore", invalid="ignore"):  # all rows may be equal
             return make_pipeline(encoder, PCA(width, random_state=0)).fit(values)
 
-    def _network(self, seed: int) -> Any:
+    def _network(self, values: NDArray[Any], seed: int) -> Any:
         from sklatent.models import NeighborEmbedding
 
         return NeighborEmbedding(
             n_neighbors=self.n_neighbors,
             standardize=self.standardize_,
             early_stopping=False,
-            verbose=self.verbose,
             random_state=seed,
-        )
+        ).fit(values)
 
     def _plain_candidates(
         self, graph: NeighborGraph, k: int, random: np.random.RandomState
@@ -476,7 +459,7 @@ class LatentClusterer(
         check_is_fitted(self)
         table = self.table_.table
         takes = table.takes_missing or bool(get_tags(self.estimator_).input_tags.allow_nan)
-        rows = table.read(X, estimator=self, allow_missing=takes)
+        rows = table.blanked(table.read(X, estimator=self, allow_missing=takes))
         return self._held.encode(X, table.without_missing(rows))
 
     def _log_joint(self, X: Any) -> Matrix:
@@ -610,7 +593,7 @@ class LatentClusterer(
             )
         random = check_random_state(random_state)
         codes = self.mixture_.draw(int(n_samples), cluster, random)
-        return self._decode(codes)
+        return self._held.decode(codes, self.table_.table, random)
 
     @property
     def cluster_centers_(self) -> Any:

@@ -28,7 +28,7 @@ class Block:
     Parameters
     ----------
     column : int
-        The encoded column, which is that of the table.
+        The encoded column.
     levels : ndarray of float or None
         The codes that have a column of their own; None for numbers.
     has_missing : bool
@@ -103,7 +103,7 @@ class DistanceView:
 
     @property
     def owners(self) -> NDArray[np.intp]:
-        """The column of the table to which each column of the matrix belongs."""
+        """The encoded column to which each column of the matrix belongs."""
         return np.repeat([b.column for b in self.blocks], [b.width for b in self.blocks])
 
     @property
@@ -128,10 +128,10 @@ class DistanceView:
         """Return the matrix as a network sees it."""
         return np.clip(matrix, -self.reach, self.reach)
 
-    def by_column(self, parts: Matrix, n_columns: int) -> Matrix:
-        """Sum the columns of the matrix into those of the table."""
-        sums = np.zeros((len(parts), n_columns))
-        np.add.at(sums.T, self.owners, parts.T)
+    def by_column(self, parts: Matrix, owners: NDArray[np.integer[Any]]) -> Matrix:
+        """Sum the columns of the matrix into those of the table, which own encoded columns."""
+        sums = np.zeros((len(parts), owners.max() + 1))
+        np.add.at(sums.T, owners[self.owners], parts.T)
         return sums
 
     def to_state(self) -> dict[str, Any]:

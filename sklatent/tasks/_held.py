@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklatent._utils.callbacks import Watched
 from sklatent._utils.latent import encode
 from sklatent._utils.notice import told_already
 from sklatent._utils.seeding import seeded
@@ -44,14 +42,7 @@ class HeldTransformer:
 
     @classmethod
     def fit(
-        cls,
-        estimator: Any,
-        X: Any,
-        rows: AnyRows,
-        seed: int,
-        *,
-        as_objects: bool = False,
-        inside: Watched = nullcontext,
+        cls, estimator: Any, X: Any, rows: AnyRows, seed: int, *, as_objects: bool = False
     ) -> Self:
         """Fit a clone.
 
@@ -76,7 +67,7 @@ class HeldTransformer:
         takes_arrays = not hasattr(estimator, "feature_names_in_")
         held = cls(seeded(clone(estimator), seed), takes_arrays, as_objects)
         # PCA divides 0 by 0 where all rows are equal
-        with np.errstate(divide="ignore", invalid="ignore"), inside(held.transformer):
+        with np.errstate(divide="ignore", invalid="ignore"), told_already():
             fitted = held.transformer.fit(held.given(X, rows), None)
         return cls(fitted, takes_arrays, as_objects)
 
@@ -92,9 +83,14 @@ class HeldTransformer:
         with told_already():
             return rows.cast(encode(self.transformer, self.given(X, rows)))
 
-    def decode(self, codes: NDArray[Any], table: Table) -> Any:
-        """Return the rows of codes, in the container of a table where they are numbers."""
-        return table.contain(self.transformer.inverse_transform(codes), codes.dtype)
+    def decode(
+        self, codes: NDArray[Any], table: Table, rng: np.random.RandomState | None = None
+    ) -> Any:
+        """Return the rows of codes, in the container of a table where they are numbers.
+
+        With ``rng`` they are new rows, and have new identifiers.
+        """
+        return table.contain(self.transformer.inverse_transform(codes), codes.dtype, rng)
 
     def reconstruct(
         self, X: Any, rows: AnyRows, table: Table, index: Index | None = None

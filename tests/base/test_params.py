@@ -77,6 +77,7 @@ PUBLIC: dict[type, dict[str, Any]] = {
         "n_neighbors": 15,
         "temperature": 0.5,
         "noise": 0.2,
+        "identifier_features": "auto",
         "standardize": True,
         "learning_rate": 5e-3,
         "weight_decay": 1e-2,

@@ -467,7 +467,7 @@ def test_a_thousand_levels() -> None:
     """A list of all but one of a thousand levels."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"id": [f"i{j}" for j in range(1000)], "x": rng.normal(size=1000)})
-    model = fitted(X, n_components=1, max_steps=10)
+    model = fitted(X, n_components=1, max_steps=10, identifier_features=None)
     assert (model.sample(3, conditions={"id": "i7"}, random_state=0)["id"] == "i7").all()
     allowed = [f"i{j}" for j in range(1, 1000)]
     S = model.sample(300, conditions={"id": allowed}, random_state=0)

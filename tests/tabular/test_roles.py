@@ -99,6 +99,16 @@ def test_texts_are_found() -> None:
     assert roles(gaps) == {"notes": "text"}
 
 
+def test_regular_sentences_are_texts_and_numbered_ones_identifiers() -> None:
+    rng = np.random.RandomState(0)
+    words = np.array(["late", "parcel", "called", "shop", "refund", "twice", "happy", "mail"])
+    frame = table().assign(
+        five=[" ".join(row) for row in words[rng.randint(8, size=(300, 5))]],
+        code=[f"page {i} of the book" for i in rng.permutation(300)],
+    )
+    assert roles(frame) == {"five": "text", "code": "identifier"}
+
+
 def test_small_tables_and_settled_columns_have_none() -> None:
     frame = table(99).assign(number=range(99), notes=notes(99))
     assert roles(frame) == {}

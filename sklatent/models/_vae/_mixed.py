@@ -65,7 +65,7 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
     def sample(self, n_samples: int, rng: np.random.RandomState) -> Any:
         """Sample rows, column by column."""
         matrix = in_parts(self._draw, n_samples, rng)
-        return self.table.decode(matrix.astype(self.table.dtype, copy=False))
+        return self.table.sampled(matrix.astype(self.table.dtype, copy=False), rng)
 
     def _draw(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         codes = self.prior.draw(n, rng).astype(np.float32)
@@ -93,7 +93,7 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
         drawn = self._complete_alike(x, limits, n_samples, rng).astype(np.float64)
         for at, code in fixed.items():
             drawn[:, at] = code
-        return self.table.obeying(conditions, drawn)
+        return self.table.obeying(conditions, drawn, rng)
 
     def impute(self, X: Any, rows: AnyRows, n_draws: int, random_state: Any) -> Any:
         """Fill missing cells with the average of completions by the same random numbers."""

@@ -108,7 +108,7 @@ class NumericVAE(VariationalBody):
         if len(rows) > MAX_ROWS_MARGINALS:
             chosen = np.sort(rng.choice(len(rows), MAX_ROWS_MARGINALS, replace=False))
         # the rows as they came: encoding and decoding would blur equal values
-        kept: Any = rows.take(chosen)
+        kept: Any = self.table.blanked(rows.take(chosen))
         marginals = fit_marginals(drawn, kept.values)
         self.calibration = Calibration(self.calibration.noise, marginals)
 
@@ -145,7 +145,7 @@ class NumericVAE(VariationalBody):
     def sample(self, n_samples: int, rng: np.random.RandomState) -> Any:
         """Sample rows: decoded codes with noise, mapped to the marginals of the table."""
         values = in_parts(self._draw, n_samples, rng)
-        return self.table.build(values.astype(self.table.dtype, copy=False))
+        return self.table.sampled(values.astype(self.table.dtype, copy=False), rng)
 
     def _draw(self, n: int, rng: np.random.RandomState) -> NDArray[Any]:
         return self.calibration.matched(self._draw_uncalibrated(n, rng))

@@ -91,7 +91,8 @@ class TabularVAE(nn.Module):
         self.interval_ties = interval_ties
         k, sizes, width = n_components, tuple(hidden_layer_sizes), CELL_WIDTH
         self.n_table = len(blocks)
-        self.columns = columns_of(blocks)
+        self.columns = columns_of([block for block in blocks if block[0] != "text"])
+        self.texts = [at for kind, at, *_ in blocks if kind == "text"]
         q = len(self.columns.places)
         self.widest = max(1, q) * width
         places = torch.tensor(self.columns.places, dtype=torch.long)
@@ -109,6 +110,9 @@ class TabularVAE(nn.Module):
         self.second_bias = nn.Parameter(0.3 * torch.randn(q, width))
         self.heads = ColumnHeads(self.columns, width, n_factors=n_factors, n_components=k)
         self.context_factors = nn.Linear(n_factors, width, bias=False)
+        if self.texts:  # read by the encoder, and told by the code alone
+            self.from_texts = nn.Linear(len(self.texts), width, bias=False)
+            self.to_texts = nn.Linear(k, len(self.texts))
         n_numbers = q - self.columns.n_categories
         for name in ("tie_scores", "tie_low", "tie_high"):
             self.register_buffer(name, torch.full((n_numbers, n_ties), torch.inf))
@@ -122,15 +126,20 @@ class TabularVAE(nn.Module):
 
     def infer(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the posterior, (n, k) each; ``keep`` (n, q) hides cells."""
-        return self.infer_stored(x[:, self.places], keep)
+        return self.infer_stored(x[:, self.places], keep, x[:, self.texts])
 
-    def infer_stored(self, cells: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Do the same for cells (n, q) in the order in which they are stored."""
+    def infer_stored(
+        self, cells: Tensor, keep: Tensor | None, texts: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Do the same for cells (n, q) in the order in which they are stored, and texts."""
         vectors = self.encoder_cells(cells)
         if keep is not None:
             vectors = vectors * keep[..., None]
             cells = cells.masked_fill(keep == 0, torch.nan)
-        mean, log_variance = self.encoder(self.act(vectors.sum(1))).chunk(2, 1)
+        vector = vectors.sum(1)
+        if texts is not None and self.texts:
+            vector = vector + self.from_texts(torch.nan_to_num(texts))
+        mean, log_variance = self.encoder(self.act(vector)).chunk(2, 1)
         # the network moves the posterior from where the factors put it
         start, variance = self.heads.guide.code_posterior(cells)
         rest = (0, mean.shape[1] - start.shape[1])
@@ -167,10 +176,14 @@ class TabularVAE(nn.Module):
             cells = self._spread_ties(cells, generator)
             keep, context = self._hide(cells, generator)
             order = self._orders(cells, generator)
-        mean, log_variance = self.infer_stored(cells, keep)
+        texts = x[:, self.texts]
+        mean, log_variance = self.infer_stored(cells, keep, texts)
         noise = torch.empty_like(mean).normal_(generator=draws)
         z = mean + torch.exp(0.5 * log_variance) * noise
         log_prob = self._log_prob(cells, context, order, z[:, None], within)[:, 0]
+        if self.texts:
+            squared = torch.nan_to_num(texts - self.to_texts(z)) ** 2
+            log_prob = torch.cat([log_prob, -0.5 * squared], 1)
         return {
             "log_prob": log_prob,
             "mean": mean,
@@ -366,10 +379,10 @@ def tabular_recipe(
 
     ``ties`` holds, per column, the score and the interval of ranks of each tied value.
     """
+    written = [block for block in blocks if block[0] != "text"]
+    n_varying = sum(kind != "constant" for kind, *_ in written)
     tables: list[NDArray[Any]] = []
-    n_varying = 0
-    for kind, at, *_ in blocks:
-        n_varying += kind != "constant"
+    for kind, at, *_ in written:
         if kind == "number":
             table = ties[at]
             tables.append(np.zeros((0, 3)) if table is None else table)
@@ -383,7 +396,7 @@ def tabular_recipe(
             start[name][i, : len(values)] = values
     n_factors = 1
     if init == "pca":
-        n_factors, of_heads = factor_start(rows, columns_of(blocks), seed)
+        n_factors, of_heads = factor_start(rows, columns_of(written), seed)
         for name, values in of_heads.items():
             start[f"heads.{name}"] = values
     return Recipe(
