@@ -137,7 +137,9 @@ EXPECTED = {
         0.95, "ten robust sd out: their column alone ranks them first"
     ),
     ("fit_predict", "the mask itself flagged"): floor(1, "ten thousand times as far"),
-    ("fit_predict", "grouped outliers flagged"): floor(0.9, "as many are flagged as there are"),
+    ("fit_predict", "grouped outliers flagged"): floor(
+        0.8, "as many are flagged as there are; among 17 columns a clean row may be as odd"
+    ),
     ("fit_predict", "equals predict"): floor(1, "one answer for one row"),
     # clusters
     ("predict", "new word keeps the label"): floor(0.9, "one column of ten does not move a row"),

@@ -1,7 +1,7 @@
 """Checks of a table: each gives a number or an error, none ends the run."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -117,10 +117,10 @@ def ask_roles(asked: Asked, verb: str, rows: Callable[[], Frame]) -> None:
             asked.ask(verb, what, lambda columns=columns: returned(columns))
 
 
-def on_grid(table: Ordinary, rows: Frame, kinds: Iterable[str] = GRIDS) -> float | None:
+def on_grid(table: Ordinary, rows: Frame, columns: list[str] | None = None) -> float | None:
     """Share of the numbers that lie on the grid of their column."""
     good = []
-    for column in table.columns(*kinds):
+    for column in table.columns(*GRIDS) if columns is None else columns:
         cells = rows[column].dropna().to_numpy(dtype=float) / GRIDS[table.kinds[column]]
         good.append(np.abs(cells - np.round(cells)) < 1e-6)
     return float(np.concatenate(good).mean()) if good else None

@@ -77,12 +77,18 @@ def _ask_detector(asked: Asked, fit: Callable[[Frame], Scorer]) -> None:
 def _ask_clusters(asked: Asked) -> None:
     table, seed = asked.table, asked.seed
     rows, _ = masked(table, asked.rng(4))
-    clean = Once(lambda: agreement(table, kmeans(table, table.rows, seed)))
+    found = Once(lambda: kmeans(table, table.rows, seed))
     asked.ask(
         "fit",
         "ARI under a typo less that of KMeans without",
-        lambda: agreement(table, kmeans(table, rows, seed)) - clean(),
+        lambda: agreement(table, kmeans(table, rows, seed)[0]) - agreement(table, found()[0]),
     )
+
+    def same_label() -> float | None:
+        predict = found()[1]
+        return share([(predict(f.rows) == predict(f.clean)).mean() for f in asked.of("new word")])
+
+    asked.ask("predict", "new word keeps the label", same_label)
 
 
 def _ask_copula(asked: Asked) -> None:

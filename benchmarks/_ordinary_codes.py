@@ -68,7 +68,7 @@ def ask_transform(asked: Asked, model: Model, *, gaps: bool = False) -> None:
 
     def iso() -> float | None:
         good = [
-            np.allclose(model().transform(fault.rows), model().transform(fault.clean))
+            same_codes(model().transform(fault.rows), model().transform(fault.clean))
             for fault in asked.of("ISO date")
         ]
         return share(good)
@@ -88,10 +88,16 @@ def ask_transform(asked: Asked, model: Model, *, gaps: bool = False) -> None:
             beyond = next(f for f in asked.of("far") if f.column == column).rows[column].iloc[0]
             far = replaced(rows, column, np.full(len(rows), beyond))
             apart = np.abs(np.subtract(model().transform(far), model().transform(at_most)))
-            good.append((apart.max(axis=1) > 1e-6).all())
+            good.append((np.nanmax(apart, axis=1) > 1e-6).all())
         return share(good)
 
     asked.ask("transform", "far cells told from the largest", told_apart)
+
+
+def same_codes(first: Any, second: Any) -> bool:
+    """Whether codes are equal; an identifier may have none."""
+    first, second = (np.asarray(codes, dtype=float) for codes in (first, second))
+    return np.allclose(first, second, equal_nan=True)
 
 
 def ask_order(asked: Asked, model: Model) -> None:
@@ -114,18 +120,25 @@ def ask_order(asked: Asked, model: Model) -> None:
     asked.ask("transform", "order of numbers kept", kept)
 
 
-def ask_decoded(asked: Asked, model: Model, *, exact: bool = False) -> None:
-    """Rows that come back from codes."""
+def ask_decoded(
+    asked: Asked, model: Model, *, exact: bool = False, affine: bool | None = None
+) -> None:
+    """Rows that come back from codes.
+
+    Models of numbers alone, ``affine``, decode as PCA does: beyond the range, and whole numbers
+    alone are rounded.
+    """
     table = asked.table
+    affine = not table.mixed if affine is None else affine
     rows = Once(lambda: model().inverse_transform(model().transform(table.new)))
     verb = "inverse_transform"
+    whole = [c for c in table.columns(*GRIDS) if table.rows[c].dtype.kind in "iu"]
+    grids = whole if affine else table.columns(*GRIDS)
     asked.ask(verb, "same types", lambda: same_types(table, rows()))
-    # numbers alone are decoded as PCA does it, whole ones rounded
-    grids = GRIDS if table.mixed else ("integer", "year")
     asked.ask(verb, "numbers on their grid", lambda: on_grid(table, rows(), grids))
     ask_roles(asked, verb, rows)
     if not exact:
-        if table.mixed:
+        if not affine:
             asked.ask(verb, "numbers in range", lambda: in_range(table, rows()))
         asked.ask(verb, "columns better than their middle", lambda: better(table, rows()))
         return
@@ -230,4 +243,4 @@ def neighbors(asked: Asked) -> None:
     alone = asked.about(table.only(table.numbers))
     model = fitted(alone, make)
     ask_transform(alone, model)
-    ask_decoded(alone, model)
+    ask_decoded(alone, model, affine=True)

@@ -84,9 +84,10 @@ def isolation_forest(table: Ordinary, rows: Frame, seed: int) -> Callable[[Frame
     return lambda ask: -model.score_samples(prepared.filled(ask))
 
 
-def kmeans(table: Ordinary, rows: Frame, seed: int) -> Cells:
-    """Three clusters."""
+def kmeans(table: Ordinary, rows: Frame, seed: int) -> tuple[Cells, Callable[[Frame], Cells]]:
+    """Three clusters: labels, and what labels other rows."""
     from sklearn.cluster import KMeans
 
     prepared = Prepared(table, rows)
-    return KMeans(3, n_init=10, random_state=seed).fit_predict(prepared.filled(rows))
+    model = KMeans(3, n_init=10, random_state=seed).fit(prepared.filled(rows))
+    return model.labels_, lambda ask: model.predict(prepared.filled(ask))

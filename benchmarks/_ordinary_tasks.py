@@ -133,7 +133,7 @@ def clusterer(asked: Asked) -> None:
     table, ask = asked.table, asked.ask
     make = lambda: LatentClusterer(3, random_state=asked.seed)  # noqa: E731
     model = Once(lambda: make().fit(table.rows))
-    peer = Once(lambda: agreement(table, kmeans(table, table.rows, asked.seed)))
+    peer = Once(lambda: agreement(table, kmeans(table, table.rows, asked.seed)[0]))
     drawn = Once(lambda: model().sample(300, random_state=asked.seed))
 
     def same_label() -> float | None:

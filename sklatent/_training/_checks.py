@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 
 from sklatent._training._fitted import Weights
+from sklatent._utils.notice import logger
 
 # Shares of the update that are tried on the validation rows, beside all of it.
 SHRINKAGE = (0.75, 0.5, 0.25)
+
+# A fit that is expected to take longer than so many seconds says so.
+SLOW = 10.0
 
 # Called with the trainer and the record of each check; a true answer ends the fit.
 Watch = Callable[[Any, dict[str, float]], bool]
@@ -29,17 +33,40 @@ class Session:
         Whether a callback or an interrupt wants no further training.
     interrupted : bool
         Whether it was a KeyboardInterrupt.
+    name : str
+        Of the model, for the log.
+    n_trainings : float
+        How many trainings as long as the first one there are at least.
+    is_foreseen : bool
+        Whether the time that the fit takes has been estimated.
     """
 
     watch: Watch | None = None
     ended: bool = False
     interrupted: bool = False
+    name: str = "This"
+    n_trainings: float = 1.0
+    is_foreseen: bool = False
 
     def check(self, trainer: Any, record: dict[str, float]) -> bool:
         """Tell whoever watches; answer whether the training shall stop."""
         if self.watch is not None and self.watch(trainer, record):
             self.ended = True
         return self.ended
+
+    def foresee(self, seconds: float, n_steps: int) -> None:
+        """Say, once in a fit, that it will be slow: seconds for each step, steps of a training."""
+        expected = seconds * n_steps * self.n_trainings
+        if not self.is_foreseen and expected > SLOW:
+            logger.info(
+                "%s.fit is expected to take up to %.0f seconds: %.0f steps of %.2g seconds. Fewer "
+                "max_steps make it shorter, verbose=1 logs its progress.",
+                self.name,
+                expected,
+                n_steps * self.n_trainings,
+                seconds,
+            )
+        self.is_foreseen = True
 
 
 class StopTraining(Exception):

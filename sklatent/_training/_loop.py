@@ -1,12 +1,12 @@
 """Trainer: skorch's net with whole-tensor batches, a loop in steps; it dies with the fit."""
 
 import fnmatch
-import logging
 import math
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from itertools import repeat
 from operator import itemgetter
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,8 +31,7 @@ from sklatent._training._fitted import (
     weights_of,
 )
 from sklatent._training._recipe import Batch, Player, Recipe, RowSource, TensorBatches
-
-logger = logging.getLogger("sklatent")
+from sklatent._utils.notice import log_always
 
 WARM_UP = 0.1
 # Training rows on which noise is measured where there are no validation rows.
@@ -212,6 +211,8 @@ class Trainer(NeuralNet):
                     terms, loss = self._turn(side, part, watched)
                     for name, value in terms.items():
                         recorded.setdefault((i, name), []).append(value.detach())
+            if self.n_steps_ == 0:  # which builds and allocates what the others find
+                self.began_ = perf_counter()
             self.n_steps_ += 1
             self.cycle_step_ += 1
             if watched:
@@ -372,6 +373,9 @@ class Trainer(NeuralNet):
             self._run_epoch(batches)
             # before the callbacks of others, which find the losses of the validation rows
             self._check()
+            if self.n_steps_ > 1:
+                seconds = (perf_counter() - self.began_) / (self.n_steps_ - 1)
+                self.session_.foresee(seconds, n_steps)
             self.notify("on_epoch_end", dataset_train=batches, dataset_valid=None)
 
     def refresh(self, rows: RowSource) -> None:
@@ -438,19 +442,7 @@ def records_of(history: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
 
 def _log(record: dict[str, float]) -> None:
     parts = [f"{key} {value:.6g}" for key, value in record.items() if key != "step"]
-    entry = logger.makeRecord(
-        logger.name,
-        logging.INFO,
-        __file__,
-        0,
-        "step %d: %s",
-        (int(record["step"]), ", ".join(parts)),
-        None,
-    )
-    if logger.hasHandlers():
-        logger.handle(entry)
-    else:  # asked for by `verbose`, so shown even where logging was never configured
-        logging.StreamHandler().handle(entry)
+    log_always("step %d: %s", int(record["step"]), ", ".join(parts))
 
 
 def _watches_batches(callbacks: Iterable[tuple[str, Any]]) -> bool:

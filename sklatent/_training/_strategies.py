@@ -172,6 +172,7 @@ class Fit:
             refit_start=False,
             continued=None,
         )
+        self.session.n_trainings = 1.0 + 1.0 / share  # this one, and the whole one that follows
         return Fit(self.rows, self.valid, plan, self.session).run(make_recipe)
 
 
@@ -323,7 +324,9 @@ def _fit_cross_validated(rows: RowSource, training: _Training) -> FitOutcome:
     curves: list[Tensor] = []
     steps: list[int] = []
     kept: list[tuple[Fold, list[Weights]]] = []
-    for fold in np.array_split(order, min(N_FOLDS, len(rows))):
+    folds = np.array_split(order, min(N_FOLDS, len(rows)))
+    training.session.n_trainings = len(folds) + 1
+    for fold in folds:
         rest = rows.subset(np.setdiff1d(order, fold))
         net = training.trainer(rest)
         keep = training.plan.keep_folds

@@ -1,13 +1,17 @@
-"""Warnings that point at the line of the caller, and are said once in a call."""
+"""Warnings that point at the line of the caller, and are said once in a call; lines of the log."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
+from typing import Any
+
+logger = logging.getLogger("sklatent")
 
 _INSIDE = ("sklatent", "sklearn")
 _told: ContextVar[bool] = ContextVar("told", default=False)
@@ -46,3 +50,12 @@ def told_already() -> Iterator[None]:
 def is_told() -> bool:
     """Tell whether an estimator that holds this one has spoken about the same rows."""
     return _told.get()
+
+
+def log_always(text: str, *args: Any) -> None:
+    """Log what ``verbose`` has asked for: it is shown even where logging was never configured."""
+    entry = logger.makeRecord(logger.name, logging.INFO, __file__, 0, text, args, None)
+    if logger.hasHandlers():
+        logger.handle(entry)
+    else:
+        logging.StreamHandler().handle(entry)

@@ -186,7 +186,7 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
             net_params=self.net_params,
             verbose=int(self.verbose),
         )
-        session = Session(Watcher(self, body, context, X, y))
+        session = Session(Watcher(self, body, context, X, y), name=type(self).__name__)
         fit = Fit(train, valid, plan, session)
         k = body.width(fit, seed) if continued is None else self.n_components_
         outcome = fit.run(partial(body.recipe, n_components=k, seed=seed))

@@ -132,6 +132,8 @@ def _read_series(series: Any, name: Any) -> Cells:
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return _read_categories(series, store, name)
     if isinstance(dtype, nw.Date | nw.Datetime | nw.Duration) or "zone" in store:
+        if "zone" in store and not _is_zone(store["zone"]):
+            raise TypeError(_UNSUPPORTED.format(dtype=store["dtype"], name=name))
         return _read_times(series, store)
     if isinstance(dtype, nw.Object | nw.List | nw.Array | nw.Struct):
         return _from_objects(series.to_list(), store, name)
@@ -198,7 +200,7 @@ def describe(series: Any) -> dict[str, Any]:
         store["digits"] = [dtype.precision, dtype.scale]
     # narwhals does not know the half of the names that pandas gives to time zones
     zone = getattr(dtype, "tz", None) or getattr(series.dtype, "time_zone", None)
-    if zone is not None and _is_zone(str(zone)):
+    if zone is not None:
         store["zone"] = str(zone)
     return store
 

@@ -298,14 +298,20 @@ def unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any
     message : str
         In scikit-learn's words.
     """
-    allowed = list(column["levels"])
-    if isinstance(column["levels"], np.ndarray):
-        allowed = _as_list(column["levels"])
+    levels = column["levels"]
+    allowed = (
+        levels if isinstance(levels, list) else _shown(levels, column["unit"], column["family"])
+    )
     some = ", ".join(map(repr, allowed[:10])) + (", ..." if len(allowed) > 10 else "")
-    rule = f"fit saw {some}" if allowed else "all cells were missing in fit"
+    found, row = some_levels(cells, unknown), int(np.argmax(unknown))
+    if not allowed:
+        return (
+            f"Column {name!r} holds {found} (row {row}), but all its cells were missing in fit. "
+            "Fit without this column, or set handle_unknown='missing' before fit."
+        )
     return (
-        f"Found unknown categories {some_levels(cells, unknown)} in column {name!r} during "
-        f"transform (row {int(np.argmax(unknown))}): {rule}. Fit on rows with these levels, or "
+        f"Found unknown categories {found} in column {name!r} during transform (row {row}): "
+        f"fit saw {some}. Fit on rows with these levels, or "
         "set handle_unknown='missing' before fit."
     )
 
@@ -313,7 +319,16 @@ def unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any
 def some_levels(cells: Cells, chosen: np.ndarray) -> list[Any]:
     """List up to five different levels of the chosen cells."""
     found = np.unique(cells.values[chosen])[:5]
-    return [cells.levels[v] for v in found] if cells.family == "label" else _as_list(found)
+    if cells.family == "label":
+        return [cells.levels[v] for v in found]
+    return _shown(found, cells.unit, cells.family)
+
+
+def _shown(values: np.ndarray, unit: str, family: str) -> list[Any]:
+    """List numbers, and times as they are written."""
+    if not unit:
+        return _as_list(values)
+    return list(map(str, values.astype(f"{'m8' if family == 'duration' else 'M8'}[{unit}]")))
 
 
 def decode_levels(column: Column, codes: np.ndarray) -> Cells:

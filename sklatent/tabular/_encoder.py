@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklatent._utils._params import Interval, StrOptions, _fit_context
+from sklatent._utils.callbacks import watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.notice import is_told, warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
@@ -50,7 +52,7 @@ _ROLES = {
 }
 
 
-class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Turn the rows of a table into a float matrix, and back into the same kind of table.
 
     Every latent model of this package uses it to read its input and to write its answers. There
@@ -244,7 +246,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TypeError
             If a cell or a column is of a kind that has no encoding.
         """
-        with restored_on_error(self):
+        with restored_on_error(self), watched_fit(self, X):
             return self.fit_rows(self.read(X, reset=True))
 
     def transform(self, X: Any) -> np.ndarray:

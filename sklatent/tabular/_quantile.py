@@ -138,10 +138,11 @@ class QuantileTable:
             some = ", ".join(map(repr, some_levels(cells, unknown[:, j])))
             found.append(f"{name!r} ({unknown[:, j].sum()}: {some})")
         if found:
+            seen = any(len(self.columns[j]["levels"]) for j in np.flatnonzero(unknown.any(0)))
+            what = "unknown categories during transform" if seen else "values where fit saw none"
             warn_caller(
-                "Found unknown categories during transform, which count as missing values, in "
-                f"columns (cells: some of them) {', '.join(found)}. handle_unknown='error' refuses "
-                "them."
+                f"Found {what}, which count as missing values, in columns (cells: some of them) "
+                f"{', '.join(found)}. handle_unknown='error' refuses them."
             )
 
     def unknown(self, rows: AnyRows) -> np.ndarray:

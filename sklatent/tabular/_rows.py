@@ -9,7 +9,6 @@ from operator import methodcaller
 from typing import Any, Literal, overload
 
 import narwhals as nw
-import narwhals.selectors
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
@@ -271,8 +270,9 @@ def _numeric_rows(
         message = f"Input X has dtype {X.dtype}, which is not numeric: encode it first."
         raise _NotNumeric(message)
     if schema is not None and not {"Int128", "UInt128"}.isdisjoint(schema.dtypes):
-        wide = nw.selectors.by_dtype(nw.Int128, nw.UInt128)  # which numpy lacks
-        X = open_frame(X).with_columns(wide.cast(nw.Float64)).to_native()
+        named = zip(schema.names, schema.dtypes, strict=True)
+        wide = [name for name, dtype in named if dtype in ("Int128", "UInt128")]  # numpy lacks them
+        X = open_frame(X).with_columns(nw.col(*wide).cast(nw.Float64)).to_native()
     try:
         values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:

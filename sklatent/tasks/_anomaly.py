@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +21,7 @@ from sklatent._utils._params import (
     _fit_context,
     validate_parameter_constraints,
 )
+from sklatent._utils.callbacks import Watched, watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows
@@ -52,7 +54,7 @@ SPACES: dict[bool, dict[Space, float]] = {
 }
 
 
-class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
+class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     """Find rows that are unlike the others, and the columns that make them so.
 
     A latent model reconstructs each row. How far a row lies from its reconstruction and how far it
@@ -100,6 +102,9 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     device : str, default="auto"
         Torch device of the ensemble, where ``estimator=None``; "auto" is a CUDA device if there
         is one.
+    verbose : int, default=0
+        If positive, the training of the ensemble is logged to the logger "sklatent". A given
+        estimator has its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the reference rows and of the latent model, unless that has its own. Pass an int
         for the same result in each call.
@@ -193,6 +198,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "handle_unknown": [StrOptions({"missing", "error"})],
         "device": [str],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -211,6 +217,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         identifier_features: Any = "auto",
         handle_unknown: Literal["missing", "error"] = "missing",
         device: str = "auto",
+        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -225,6 +232,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         self.identifier_features = identifier_features
         self.handle_unknown = handle_unknown
         self.device = device
+        self.verbose = verbose
         self.random_state = random_state
 
     # -- fit -----------------------------------------------------------------------------------
@@ -251,11 +259,11 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         ValueError
             If ``X`` has one row, infinite cells, or cells that ``estimator`` does not take.
         """
-        with restored_on_error(self):
-            self._fit(X)
+        with restored_on_error(self), watched_fit(self, X, n_inside=1) as inside:
+            self._fit(X, inside)
         return self
 
-    def _fit(self, X: Any) -> None:
+    def _fit(self, X: Any, inside: Watched) -> None:
         table = TabularEncoder(
             categorical_features=self.categorical_features,
             numerical_features=self.numerical_features,
@@ -270,7 +278,7 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
         rows = table.table.blanked(rows)
         self._view = DistanceView.fit(self.table_.table, rows)
         random = check_random_state(self.random_state)
-        self._fit_estimator(X, rows, int(random.randint(2**31 - 1)))
+        self._fit_estimator(X, rows, int(random.randint(2**31 - 1)), inside)
         chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])
         some = rows.take(chosen)
         held = self._held
@@ -283,10 +291,12 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
     def _allows_missing(self) -> bool:
         return self.estimator is None or bool(get_tags(self.estimator).input_tags.allow_nan)
 
-    def _fit_estimator(self, X: Any, rows: AnyRows, seed: int) -> None:
+    def _fit_estimator(self, X: Any, rows: AnyRows, seed: int, inside: Watched) -> None:
         self._on_matrix, self._by_name = self.estimator is None, False
         if self.estimator is not None:
-            held = HeldTransformer.fit(self.estimator, X, rows, seed, as_objects=True)
+            held = HeldTransformer.fit(
+                self.estimator, X, rows, seed, as_objects=True, inside=inside
+            )
             self.estimator_, self._by_name = held.transformer, not held.takes_arrays
             return
         from sklatent.models._autoencoder_ensemble import AutoencoderEnsemble
@@ -298,8 +308,12 @@ class LatentAnomalyDetector(OutlierMixin, BaseEstimator):
             # the matrix is scaled as distances need it
             standardize=False,
             device=self.device,
+            verbose=self.verbose,
             random_state=seed,
-        ).fit(self._view.within_reach(self._view.matrix(self.table_.table, rows)))
+        )
+        matrix = self._view.matrix(self.table_.table, rows)
+        with inside(self.estimator_):
+            self.estimator_.fit(self._view.within_reach(matrix))
 
     @property
     def _held(self) -> HeldTransformer | None:

@@ -12,6 +12,7 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.callback import CallbackSupportMixin
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -19,9 +20,10 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklatent._utils._params import HasMethods, Integral, Interval, StrOptions, _fit_context
+from sklatent._utils.callbacks import Watched, watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.neighbors import graph_rows
-from sklatent._utils.notice import warn_caller
+from sklatent._utils.notice import log_always, warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent._utils.validation import check_codes, check_n_samples
 from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
@@ -61,7 +63,11 @@ DRAW_ROWS = 10_000
 
 
 class LatentClusterer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """Cluster rows in a latent space, and answer for new rows.
 
@@ -109,6 +115,9 @@ class LatentClusterer(
     handle_unknown : {"missing", "error"}, default="missing"
         What becomes of levels that ``fit`` did not see: they count as missing, and a warning names
         their columns; or they are refused.
+    verbose : int, default=0
+        If positive, the training of the default network and the choice among the ways are logged
+        to the logger "sklatent". A given estimator has its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the network and of the starts. Pass an int for the same result in each call.
 
@@ -189,6 +198,7 @@ class LatentClusterer(
         "numerical_features": ["array-like", None],
         "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "handle_unknown": [StrOptions({"missing", "error"})],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -205,6 +215,7 @@ class LatentClusterer(
         numerical_features: Any = None,
         identifier_features: Any = "auto",
         handle_unknown: Literal["missing", "error"] = "missing",
+        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -217,6 +228,7 @@ class LatentClusterer(
         self.numerical_features = numerical_features
         self.identifier_features = identifier_features
         self.handle_unknown = handle_unknown
+        self.verbose = verbose
         self.random_state = random_state
 
     # -- fit -----------------------------------------------------------------------------------
@@ -244,11 +256,11 @@ class LatentClusterer(
             If ``X`` has fewer rows than ``n_clusters``, infinite cells, or cells that
             ``estimator`` does not take.
         """
-        with restored_on_error(self):
-            self._fit(X)
+        with restored_on_error(self), watched_fit(self, X, n_inside=1) as inside:
+            self._fit(X, inside)
         return self
 
-    def _fit(self, X: Any) -> None:
+    def _fit(self, X: Any, inside: Watched) -> None:
         table = TabularEncoder(**self._of_columns())
         rows = self._open(table, X)
         n = len(rows)
@@ -263,7 +275,7 @@ class LatentClusterer(
         # a mixed table has no principal components to choose
         spaces = {"affine": self._fit_in_own_space, "quantile": self._fit_in_given_space}
         given = "quantile" if self.estimator is not None else table.table.kind
-        chosen, codes, graph = spaces[given](X, rows, random)
+        chosen, codes, graph = spaces[given](X, rows, random, inside)
         self.method_ = chosen.name
         self._keep(X, describe(chosen, codes, graph.copies, random))
 
@@ -289,7 +301,7 @@ class LatentClusterer(
         return bool(high - low > np.log(ONE_UNIT))
 
     def _fit_in_given_space(
-        self, X: Any, rows: AnyRows, random: np.random.RandomState
+        self, X: Any, rows: AnyRows, random: np.random.RandomState, inside: Watched
     ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Cluster the codes of a given transformer."""
         seed = int(random.randint(2**31 - 1))
@@ -297,8 +309,8 @@ class LatentClusterer(
         if estimator is None:
             from sklatent.models import AutoencoderTransformer
 
-            estimator = AutoencoderTransformer(**self._of_columns())
-        held = HeldTransformer.fit(estimator, X, rows, seed)
+            estimator = AutoencoderTransformer(**self._of_columns(), verbose=self.verbose)
+        held = HeldTransformer.fit(estimator, X, rows, seed, inside=inside)
         self.estimator_, self._takes_arrays = held.transformer, held.takes_arrays
         index = graph_rows(len(rows))
         some = rows.take(index)
@@ -324,7 +336,7 @@ class LatentClusterer(
         return view.matrix(table, some) * scales, view.owners
 
     def _fit_in_own_space(
-        self, X: Any, rows: AnyRows, random: np.random.RandomState
+        self, X: Any, rows: AnyRows, random: np.random.RandomState, inside: Watched
     ) -> tuple[Clustering, Matrix, NeighborGraph]:
         """Choose between principal components and a network."""
         some = rows.take(graph_rows(len(rows)))
@@ -342,7 +354,9 @@ class LatentClusterer(
         if small or k == 1:
             self.estimator_ = linear
             return self._choose_on_small(codes, plain, graph, k, random), codes, graph
-        network = self._network(values, int(random.randint(2**31 - 1)))
+        network = self._network(int(random.randint(2**31 - 1)))
+        with inside(network):
+            network.fit(values)
         latent = np.asarray(network.transform(values), dtype=np.float64)
         chosen = self._choose([*plain, *self._latent_candidates(latent, graph, k, random)])
         if chosen.name in ("merge", "gmm"):
@@ -394,6 +408,9 @@ class LatentClusterer(
         self.labels_: NDArray[np.int64] = labels.astype(np.int64)
         self.n_clusters_ = len(found)
         self.weights_ = np.bincount(self.mixture_.owners, self.mixture_.weights)
+        if self.verbose:
+            tried = ", ".join(f"{name} {value:.3f}" for name, value in self.modularity_.items())
+            log_always("%d clusters by %s; modularity: %s", len(found), self.method_, tried)
         if self.n_clusters != "auto" and self.n_clusters_ < self.n_clusters:
             warn_caller(
                 f"Number of distinct clusters ({self.n_clusters_}) found smaller than n_clusters "
@@ -407,15 +424,16 @@ class LatentClusterer(
         with np.errstate(divide="ignore", invalid="ignore"):  # all rows may be equal
             return make_pipeline(encoder, PCA(width, random_state=0)).fit(values)
 
-    def _network(self, values: NDArray[Any], seed: int) -> Any:
+    def _network(self, seed: int) -> Any:
         from sklatent.models import NeighborEmbedding
 
         return NeighborEmbedding(
             n_neighbors=self.n_neighbors,
             standardize=self.standardize_,
             early_stopping=False,
+            verbose=self.verbose,
             random_state=seed,
-        ).fit(values)
+        )
 
     def _plain_candidates(
         self, graph: NeighborGraph, k: int, random: np.random.RandomState

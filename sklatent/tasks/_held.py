@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
+from sklatent._utils.callbacks import Watched
 from sklatent._utils.latent import encode
 from sklatent._utils.notice import told_already
 from sklatent._utils.seeding import seeded
@@ -42,7 +44,14 @@ class HeldTransformer:
 
     @classmethod
     def fit(
-        cls, estimator: Any, X: Any, rows: AnyRows, seed: int, *, as_objects: bool = False
+        cls,
+        estimator: Any,
+        X: Any,
+        rows: AnyRows,
+        seed: int,
+        *,
+        as_objects: bool = False,
+        inside: Watched = nullcontext,
     ) -> Self:
         """Fit a clone.
 
@@ -67,7 +76,8 @@ class HeldTransformer:
         takes_arrays = not hasattr(estimator, "feature_names_in_")
         held = cls(seeded(clone(estimator), seed), takes_arrays, as_objects)
         # PCA divides 0 by 0 where all rows are equal
-        with np.errstate(divide="ignore", invalid="ignore"), told_already():
+        quiet = np.errstate(divide="ignore", invalid="ignore")
+        with quiet, inside(held.transformer), told_already():
             fitted = held.transformer.fit(held.given(X, rows), None)
         return cls(fitted, takes_arrays, as_objects)
 

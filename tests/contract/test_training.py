@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,18 @@ import pytest
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.instances import answers, as_bytes, every, fitted
+from sklatent import (
+    AutoencoderTransformer,
+    LatentAnomalyDetector,
+    LatentClusterer,
+    TabularEncoder,
+)
+from tests.instances import answers, as_bytes, every, fitted, trains
 
 
 class Recorder:
@@ -50,6 +59,25 @@ class Recorder:
         self.events.append("teardown")
 
 
+class Propagated(Recorder):
+    """The same, told of the steps of whatever is inside too."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop_at: int | None = None, interrupt_at: int | None = None) -> None:
+        super().__init__(stop_at, interrupt_at)
+        self.steps: list[str] = []
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        self.events.append("end")
+        if context.task_name.startswith("step"):
+            self.steps.append(type(estimator).__name__)
+            if len(self.steps) == self.interrupt_at:
+                raise KeyboardInterrupt
+            return len(self.steps) == self.stop_at
+        return False
+
+
 def skorch_callback(**hooks: Any) -> Any:
     from skorch.callbacks import Callback
 
@@ -70,6 +98,140 @@ def test_callback_sees_each_check(trained: Any, matrix: np.ndarray) -> None:
     assert recorder.events[0] == "setup"
     assert recorder.events[-1] == "teardown"
     assert recorder.events.count("begin") == recorder.events.count("end") == recorder.n_checks + 1
+
+
+@every()
+def test_every_estimator_takes_callbacks(estimator: Any, matrix: np.ndarray) -> None:
+    alone = as_bytes(answers(fitted(clone(estimator), matrix), matrix))
+    recorder = Propagated()
+    model = fitted(estimator.set_callbacks(recorder), matrix)
+    assert as_bytes(answers(model, matrix)) == alone
+    assert recorder.events[:2] == ["setup", "begin"]
+    assert recorder.events[-2:] == ["end", "teardown"]
+    assert recorder.events.count("begin") == recorder.events.count("end")
+    assert recorder.events.count("setup") == 1
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted(model, matrix[:0])
+    assert recorder.events[-1] == "teardown"
+
+
+HOLDERS: dict[str, Any] = {
+    "detector": lambda: LatentAnomalyDetector(max_steps=30, random_state=0),
+    "detector of a model": lambda: LatentAnomalyDetector(INNER, random_state=0),
+    "clusterer of a model": lambda: LatentClusterer(2, estimator=INNER, random_state=0),
+    "clusterer": lambda: LatentClusterer(2, method="kmeans", random_state=0),
+}
+INNER = AutoencoderTransformer(1, max_steps=30, early_stopping=False, hidden_layer_sizes=(4,))
+
+
+@pytest.fixture(params=HOLDERS)
+def holder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Train a network inside, whatever the table."""
+    monkeypatch.setattr("sklatent.tasks._clustering.SMALL_ROWS", 0)
+    monkeypatch.setattr("sklatent.models._neighbor_embedding.STEPS", 30)
+    return HOLDERS[request.param]()
+
+
+def test_callbacks_reach_the_network_inside(holder: Any, matrix: np.ndarray) -> None:
+    full = Propagated()
+    fitted(clone(holder).set_callbacks(full), matrix)
+    assert len(full.steps) > 5
+    assert type(holder).__name__ not in full.steps
+    stopping = Propagated(stop_at=2)
+    model = fitted(clone(holder).set_callbacks(stopping), matrix)
+    assert len(stopping.steps) == 2
+    answers(model, matrix)
+    with (
+        pytest.warns(ConvergenceWarning, match="interrupted after"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        fitted(model.set_callbacks(Propagated(interrupt_at=3)), matrix)
+    answers(model, matrix)  # the earlier fit
+    assert not hasattr(INNER, "net_")
+    # those that do not ask for it see the task alone
+    alone = Recorder()
+    fitted(clone(holder).set_callbacks(alone), matrix)
+    assert alone.n_checks == 1
+
+
+def test_progress_bar_shows_the_network_inside(
+    holder: Any,
+    matrix: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
+    model = make_pipeline(TabularEncoder(), holder).set_callbacks(
+        ProgressBar(max_propagation_depth=None)
+    )
+    fitted(model, matrix)
+    shown = capsys.readouterr().out
+    for name in ("TabularEncoder", type(holder).__name__, "100%"):
+        assert name in shown
+
+
+def test_a_frozen_model_keeps_its_callbacks(matrix: np.ndarray) -> None:
+    own = Recorder()
+    latent = clone(INNER).set_callbacks(own).fit(matrix)
+    before = list(own.events)
+    recorder = Propagated()
+    model = LatentClusterer(2, estimator=FrozenEstimator(latent), random_state=0)
+    model.set_callbacks(recorder).fit(matrix)
+    assert recorder.steps == []
+    assert own.events == before
+    assert latent._skl_callbacks == [own]
+
+
+def test_verbose_reaches_the_network_inside(
+    holder: Any, matrix: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="sklatent"):
+        fitted(clone(holder), matrix)
+        assert caplog.messages == []
+        fitted(clone(holder).set_params(verbose=1), matrix)
+        steps = [text for text in caplog.messages if text.startswith("step ")]
+        assert len(steps) == (0 if holder.estimator is INNER else 15)
+        if isinstance(holder, LatentClusterer):
+            assert caplog.messages[-1].startswith("2 clusters by ")
+
+
+class Clock:
+    """Gains a second with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_slow_fit_says_so_once(
+    holder: Any,
+    matrix: np.ndarray,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sklatent._training._loop.perf_counter", Clock())
+    with caplog.at_level(logging.INFO, logger="sklatent"):
+        fitted(holder, matrix)
+    # two steps up to the first check, one second after the first of them
+    (text,) = caplog.messages
+    assert re.search(r"\w+\.fit is expected to take up to 30 seconds: 30 steps of 1 seconds", text)
+
+
+def test_folds_and_searches_are_counted_in(
+    rows: np.ndarray, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sklatent._training._loop.perf_counter", Clock())
+    model = AutoencoderTransformer(1, max_steps=30, hidden_layer_sizes=(4,), random_state=0)
+    with caplog.at_level(logging.INFO, logger="sklatent"):
+        model.fit(rows[:200])
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(
+        "AutoencoderTransformer.fit is expected to take up to 150 seconds: 150 steps of 1 seconds"
+    )
 
 
 @every(trained=True)
@@ -147,8 +309,8 @@ def test_interrupt_inside_a_step_keeps_the_best_weights(trained: Any, matrix: np
 
 @every(trained=False)
 def test_interrupt_of_the_defaults(estimator: Any, rows: np.ndarray) -> None:
-    if not hasattr(estimator, "set_callbacks"):
-        pytest.skip("takes no callbacks")
+    if not trains(type(estimator)):
+        pytest.skip("has no codes to interrupt")
     estimator.set_params(hidden_layer_sizes=(8,), max_steps=30)
     estimator.set_callbacks(Recorder(interrupt_at=2))
     with pytest.warns(ConvergenceWarning), pytest.raises(KeyboardInterrupt):

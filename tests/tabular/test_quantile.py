@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -285,7 +284,7 @@ def test_unknown_levels() -> None:
     assert not unknown.any()
     none = pd.DataFrame({"a": [None, None], "w": ["x", "y"]})
     none = TabularEncoder(handle_unknown="error").fit(none)
-    with pytest.raises(ValueError, match="all cells were missing in fit"):
+    with pytest.raises(ValueError, match="all its cells were missing in fit"):
         none.transform(pd.DataFrame({"a": ["x", None], "w": ["x", "y"]}))
 
 
@@ -403,15 +402,26 @@ def test_values_where_fit_saw_no_cell(kind: Any, cells: list[Any], wrap: Any) ->
     """What they are cannot be known: they count as missing, or are an error that says so."""
     seen = pd.DataFrame({"a": pd.Series([None] * 4, dtype=kind), "b": [1.0, 2.0, 3.0, 5.0]})
     X = wrap({"a": cells, "b": [1.0, 2.0, 3.0]})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        encoder = TabularEncoder(mode="quantile", handle_unknown="missing").fit(seen)
+    encoder = TabularEncoder(mode="quantile", handle_unknown="missing").fit(seen)
+    n_cells = sum(cell is not None for cell in cells)
+    with pytest.warns(UserWarning, match=rf"Found values where fit saw none, .* 'a' \({n_cells}: "):
         found = encoder.transform(X)
     assert np.isnan(found[:, 0]).all()
     assert np.array_equal(found[:, 1], encoder.transform(seen)[:3, 1])
     encoder = TabularEncoder(mode="quantile", handle_unknown="error").fit(seen)
-    with pytest.raises(ValueError, match=r"column 'a' .*all cells were missing in fit"):
+    with pytest.raises(ValueError, match=r"Column 'a' holds .*, but all its cells were missing"):
         encoder.transform(X)
+
+
+def test_unknown_dates_are_named_as_they_are_written() -> None:
+    days = pd.to_datetime(["2024-01-01", "2024-01-02"] * 5)
+    X = pd.DataFrame({"t": days})
+    later = pd.DataFrame({"t": pd.to_datetime(["2025-05-05"])})
+    encoder = TabularEncoder(categorical_features=["t"], handle_unknown="error").fit(X)
+    with pytest.raises(ValueError, match=r"\['2025-05-05T.*'t'.*fit saw '2024-01-01T"):
+        encoder.transform(later)
+    with pytest.warns(UserWarning, match=r"'t' \(1: '2025-05-05T"):
+        TabularEncoder(categorical_features=["t"], handle_unknown="missing").fit(X).transform(later)
 
 
 @pytest.mark.parametrize(
