@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
@@ -21,6 +21,7 @@ from sklatent._utils.persistence import check_state, restored_on_error, stamp, w
 from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block
 from sklatent.tabular._chosen import mask_of, names_any
+from sklatent.tabular._description import TableDescription, describe
 from sklatent.tabular._frames import frame_schema, is_frame
 from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._roles import Role, Settled, settle, settle_numbers
@@ -271,6 +272,43 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         check_is_fitted(self)
         return self.table.encode(self.read(X))
 
+    def describe(self, X: Any) -> TableDescription:
+        """Say what each column of a table becomes, and why: before any training.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            A table that could be given to ``fit``. The encoder is left as it is.
+
+        Returns
+        -------
+        description : TableDescription
+            ``print`` shows it as text, a notebook as a table, ``to_frame()`` gives a data frame
+            with the columns "column", "becomes" and "why".
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in :meth:`fit`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklatent import TabularEncoder
+        >>> X = pd.DataFrame({"day": ["3/1/2024", "13/1/2024"], "paid": [True, False]})
+        >>> print(TabularEncoder().describe(X))
+        2 columns, mode 'quantile'
+        <BLANKLINE>
+        column  becomes               why
+        day     date                  words of the format %-d/%-m/%Y
+        paid    category of 2 levels  true or false
+        """
+        encoder = clone(self)
+        rows = encoder.read(X, reset=True)
+        settled = encoder._settled(rows)
+        table = encoder._fitted(rows, settled, common_scale=False, completes=False)
+        return describe(table, settled, _ROLES)
+
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the matrix.
 
@@ -484,7 +522,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
 
     def _fitted(
         self, rows: Rows | MixedRows, settled: Settled, *, common_scale: bool, completes: bool
-    ) -> Table:
+    ) -> AffineTable | QuantileTable:
         """Fit a table of the kind that the rows have."""
         if isinstance(rows, MixedRows):
             return QuantileTable.fit(
