@@ -188,7 +188,7 @@ def _cells(column: Column, values: list[Any], name: Any) -> Cells:
             raise _impossible(column, name, values[int(np.argmax(later))])
         return Cells(column["family"], whole, None, unit=column["unit"])
     objects = np.empty((len(values), 1), dtype=object)
-    objects[:, 0] = values
+    objects[:, 0] = _spelled(column, values)
     try:
         cells = align(column, read_array(objects)[0], name)
     except (TypeError, ValueError) as error:
@@ -210,6 +210,19 @@ def _cells(column: Column, values: list[Any], name: Any) -> Cells:
         # a number is what it is in the precision of its column
         return replace(cells, values=cells.values.astype(np.float32))
     return cells
+
+
+def _spelled(column: Column, values: Iterable[Any]) -> list[Any]:
+    """Give intervals as the words that are their levels."""
+    if "intervals" not in column["store"]:
+        return list(values)
+    words = dict(
+        zip(zip(*column["store"]["intervals"], strict=True), column["levels"], strict=True)
+    )
+    return [
+        words.get((value.left, value.right), str(value)) if hasattr(value, "left") else value
+        for value in values
+    ]
 
 
 def _is_exact(value: Any, read: Any) -> bool:
@@ -288,8 +301,8 @@ def _end(column: Column, ends: tuple[Any, ...], side: int, name: Any) -> Any:
 
 
 def _between_words(column: Column, ends: tuple[Any, ...], name: Any) -> np.ndarray:
-    levels = column["levels"]
-    store = column["store"]
+    levels, store = column["levels"], column["store"]
+    ends = tuple(_spelled(column, ends))
     if not (store.get("ordered") or store["dtype"] == "Enum"):
         raise ValueError(
             f"The condition on column {name!r} is a range, but the column holds levels "

@@ -15,7 +15,10 @@ import pyarrow as pa
 import pytest
 
 from sklatent import TabularEncoder
+from sklatent.tabular._cells import is_missing
 from sklatent.tabular._filling import average
+from tests.tabular.test_known import EACH_KIND
+from tests.tabular.test_mixed_frames import POLARS
 
 N = 12
 HOLES = [1, 7]
@@ -330,3 +333,35 @@ def test_record_batches_are_filled() -> None:
     assert isinstance(found, pa.RecordBatch)
     assert found.schema == X.schema
     assert found.to_pydict() == {"a": [2**62 + 1, 2**62 + 1, 7], "w": ["x", "y", "x"]}
+
+
+@pytest.mark.parametrize("kind", EACH_KIND)
+def test_columns_of_every_kind_are_filled(kind: str) -> None:
+    X = EACH_KIND[kind]
+    found = filled(X, X)
+    assert dtypes(found) == dtypes(X)
+    given, after = listed(X)[0], listed(found)[0]
+    assert len(given) == len(after)
+    known = [not is_missing(cell) for cell in given]
+    assert [cell for cell, is_known in zip(after, known, strict=True) if is_known] == (
+        [cell for cell, is_known in zip(given, known, strict=True) if is_known]
+    )
+    assert any(map(is_missing, after)) == (not any(known))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow", "pandas with arrow dtypes"])
+def test_rows_of_every_kind_in_another_library_than_in_fit(library: str) -> None:
+    seen = pl.DataFrame(POLARS)
+    X: Any = {
+        "pandas": seen.to_pandas,
+        "polars": seen.clone,
+        "arrow": seen.to_arrow,
+        "pandas with arrow dtypes": lambda: seen.to_pandas(use_pyarrow_extension_array=True),
+    }[library]()
+    for one, other in ((seen, X), (X, seen)):
+        found = filled(one, other)
+        assert type(found) is type(other)
+        assert dtypes(found) == dtypes(other)
+        for given, after in zip(listed(other), listed(found), strict=True):
+            for cell, now in zip(given, after, strict=True):
+                assert is_missing(cell) or now == cell

@@ -6,13 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy.stats import norm
 
 from sklatent import TabularEncoder
+from sklatent.tabular._cells import is_missing
+from tests.tabular.test_mixed_frames import ARROW, PANDAS, POLARS
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -255,6 +259,36 @@ def test_times_without_a_zone_where_the_column_has_one(wanted: Any) -> None:
     for condition in (wanted, [wanted], (None, wanted)):
         with pytest.raises(TypeError, match=r"'zoned' asks for .*no time zone.* Europe/Berlin"):
             TABLE.table.limits({"zoned": condition})
+
+
+def tables_of_each_kind() -> dict[str, Any]:
+    return {
+        **{f"pandas {kind}": column.to_frame("a") for kind, column in PANDAS.items()},
+        **{f"polars {kind}": pl.DataFrame({"a": column}) for kind, column in POLARS.items()},
+        **{f"arrow {kind}": pa.table({"a": column}) for kind, column in ARROW.items()},
+    }
+
+
+EACH_KIND = tables_of_each_kind()
+
+
+@pytest.mark.parametrize("kind", EACH_KIND)
+def test_cells_of_every_kind_can_be_asked_for(kind: str) -> None:
+    X = EACH_KIND[kind]
+    table = TabularEncoder(mode="quantile").fit(X).table
+    cells = [cell for cell in nw.from_native(X)["a"].to_list() if not is_missing(cell)]
+    column = table.columns[0]
+    ordered = column["store"].get("ordered") or column["store"]["dtype"] == "Enum"
+    for cell in cells:
+        for wanted in (cell, [cell], (cell, cell)):
+            if isinstance(wanted, tuple) and column["family"] == "label" and not ordered:
+                continue
+            limit = table.limits({"a": wanted})[0]
+            if isinstance(limit, np.ndarray) and limit.dtype == bool:
+                limit = np.flatnonzero(limit)
+            score = np.clip(np.ravel(limit)[0], -9, 9)
+            found = table.obeying({"a": wanted}, np.full((2, 1), score, dtype=float))
+            assert nw.from_native(found)["a"].to_list() == [cell] * 2
 
 
 # Neighbours as float64 has them.
