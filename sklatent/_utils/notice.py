@@ -13,12 +13,13 @@ from typing import Any
 
 logger = logging.getLogger("sklatent")
 
-_INSIDE = ("sklatent", "sklearn")
+# Whose lines a warning does not point at.
+_INSIDE = ("joblib", "skops", "skorch", "sklatent", "sklearn")
 _told: ContextVar[bool] = ContextVar("told", default=False)
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line outside this library and scikit-learn that asked.
+    """Warn at the line that asked: outside this library, scikit-learn, and what runs or loads.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
 """States that stay whole: saved ones say who wrote them, failed fits leave no trace."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
 from sklearn.base import BaseEstimator
+
+from sklatent._utils.notice import warn_caller
 
 # Where earlier releases kept the classes that saved files name, and the module where each is now.
 # A path that is left behind stays importable: a file with these names goes where the class was.
@@ -66,11 +67,9 @@ def check_state(name: str, state: dict[str, Any]) -> dict[str, Any]:
             f"version {_version()} reads formats up to {FORMAT}. Upgrade sklatent to load it."
         )
     if version is not None and version != _version():
-        warnings.warn(
+        warn_caller(
             f"This {name} was saved by sklatent {version} and is loaded by {_version()}; its "
-            "answers should be the same to 1e-6.",
-            UserWarning,
-            stacklevel=3,
+            "answers should be the same to 1e-6."
         )
     return state
 

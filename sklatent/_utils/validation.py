@@ -37,6 +37,7 @@ def check_codes(estimator: Any, Z: Any, names: NDArray[Any]) -> NDArray[Any]:
         raise ValueError(
             "The feature names should match those that transform returns.\n"
             "Feature names must be in the same order as they were in transform.\n"
+            "Pass the codes in that order: Z[list(model.get_feature_names_out())].\n"
         )
     return Z  # type: ignore[no-any-return]
 

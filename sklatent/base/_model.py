@@ -1,6 +1,5 @@
 """BaseLatentModel: one ``fit`` for all models. It chooses a body, trains it, keeps what answers."""
 
-import warnings
 from functools import partial
 from numbers import Integral
 from operator import attrgetter, itemgetter
@@ -32,6 +31,7 @@ from sklatent._utils._params import (
     _fit_context,
 )
 from sklatent._utils.declaration import Declaration
+from sklatent._utils.notice import warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent.base._body import Body
 from sklatent.base._callbacks import Watcher
@@ -152,11 +152,10 @@ class BaseLatentModel(TrainingParameters, CallbackSupportMixin, BaseEstimator):
         with restored_on_error(self):
             outcome, interrupted = self._fit(X, y, X_val, keep_folds)
         if interrupted:
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__}.fit was interrupted after {self.n_iter_} steps; the model "
                 "is fitted with the best weights so far.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
             raise KeyboardInterrupt
         return outcome

@@ -1,6 +1,5 @@
 """Codes rotated after training, so that each component means one thing."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from sklatent._training import RowSource
+from sklatent._utils.notice import warn_caller
 from sklatent.parts._directions import (
     DEAD,
     ITERATIONS,
@@ -276,12 +276,11 @@ def _choose(white: Array, loadings: Array, kind: str, seed: int) -> tuple[str | 
     if kind == "ica":
         turn, converged = independent(white, seed)
         if not converged:
-            warnings.warn(
+            warn_caller(
                 f"ICA of the codes did not converge in {ITERATIONS} iterations: the directions of "
                 "components that are normally distributed are arbitrary. rotation='auto' rotates "
                 "them only where they are found again in other rows.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         return kind, turn
     turn, _ = independent(white, seed)

@@ -369,8 +369,8 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
             schema = frame_schema(X)
             if schema.has_string_names and schema.names != list(self.get_feature_names_out()):
                 raise ValueError(
-                    "The feature names should match those of get_feature_names_out, "
-                    "in the same order."
+                    "The feature names should match those of get_feature_names_out, in the same "
+                    "order: X[list(encoder.get_feature_names_out())]."
                 )
         return self.table.decode(matrix, beyond=True)
 

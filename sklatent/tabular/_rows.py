@@ -17,9 +17,9 @@ from sklatent.tabular._cells import Cells, read_array, read_frame
 from sklatent.tabular._columns import chunks
 from sklatent.tabular._containers import check_container
 from sklatent.tabular._frames import FrameSchema, as_table, frame_schema, is_frame, open_frame
+from sklatent.tabular._names import check_other_names, curable_names
 
 _FLOATS = [np.float64, np.float32]
-_NAMES_DIFFER = "The feature names should match those that were passed during fit.\n"
 
 
 class _NotNumeric(Exception):
@@ -274,14 +274,15 @@ def _numeric_rows(
         wide = [name for name, dtype in named if dtype in ("Int128", "UInt128")]  # numpy lacks them
         X = open_frame(X).with_columns(nw.col(*wide).cast(nw.Float64)).to_native()
     try:
-        values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
+        with curable_names(schema):
+            values = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=finite)
     except (TypeError, ValueError) as error:
         if isinstance(error, np.exceptions.DTypePromotionError):
             _check_kinds(schema)
         _explain(error, X, schema, estimator)
         raise
     _check_kinds(schema)
-    _check_other_names(estimator, schema, reset=reset)
+    check_other_names(estimator, schema, reset=reset)
     return Rows(values, schema)
 
 
@@ -315,8 +316,9 @@ def _mixed_rows(estimator: Any, X: Any, schema: FrameSchema | None, *, reset: bo
             f"Found array with 0 sample(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
             f"required by {type(estimator).__name__}."
         )
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    _check_other_names(estimator, schema, reset=reset)
+    with curable_names(schema):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    check_other_names(estimator, schema, reset=reset)
     return MixedRows(tuple(read_frame(X)), schema, np.dtype(schema.float_dtype))
 
 
@@ -365,35 +367,6 @@ def _check_kinds(schema: FrameSchema | None) -> None:
         f"encode or drop it first. (column {schema.names[column]!r})",
         schema.names[column],
     )
-
-
-def _check_other_names(estimator: Any, schema: FrameSchema | None, *, reset: bool) -> None:
-    """Remember and compare column names that are not strings.
-
-    scikit-learn drops them, so that a frame with its columns in another order would pass.
-    """
-    names = None if schema is None or schema.has_string_names else schema.names
-    if reset:
-        estimator._columns_in = names
-        return
-    seen = getattr(estimator, "_columns_in", None)
-    if names is None or seen is None or names == seen:
-        return
-    unseen = [name for name in names if name not in seen]
-    missing = [name for name in seen if name not in names]
-    message = _NAMES_DIFFER
-    if unseen:
-        message += "Feature names unseen at fit time:\n" + _listed(unseen)
-    if missing:
-        message += "Feature names seen at fit time, yet now missing:\n" + _listed(missing)
-    if not unseen and not missing:
-        message += "Feature names must be in the same order as they were in fit.\n"
-    raise ValueError(message)
-
-
-def _listed(names: list[Any], limit: int = 5) -> str:
-    lines = [f"- {name}\n" for name in names[:limit]]
-    return "".join(lines) + ("- ...\n" if len(names) > limit else "")
 
 
 def _explain(

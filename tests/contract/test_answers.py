@@ -162,7 +162,7 @@ def test_sample_lies_in_the_units_of_x(estimator: Any, rows: np.ndarray) -> None
 
 
 @every("sample")
-@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, True, "many"])
 def test_sample_refuses_counts_below_one(
     estimator: Any, n_samples: Any, matrix: np.ndarray
 ) -> None:

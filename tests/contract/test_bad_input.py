@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -208,14 +209,41 @@ def test_other_columns_of_a_frame(estimator: Any, frame: pd.DataFrame) -> None:
             ask(model, wrong)
 
 
+@pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("mixed", [False, True])
+@every()
+def test_reordered_names_are_refused_with_the_cure(
+    estimator: Any, backend: str, mixed: bool, frame: pd.DataFrame
+) -> None:
+    if mixed:
+        if not takes_words(estimator):
+            pytest.skip("takes no words")
+        frame = frame.assign(word=np.where(frame["flag"], "a", "b"))
+    model = fitted(estimator, TO_FRAME[backend](frame))
+    columns = "list(model.feature_names_in_)"
+    cure = f"X.select({columns})" if backend == "pyarrow" else f"X[{columns}]"
+    expected = ask(model, TO_FRAME[backend](frame))
+    for more in (frame[frame.columns[::-1]], frame.assign(more=1.0)):
+        X = TO_FRAME[backend](more)
+        with pytest.raises(ValueError, match=re.escape(cure)):
+            ask(model, X)
+        cured = eval(cure, {"X": X, "model": model})
+        assert np.array_equal(ask(model, cured), expected)
+    with pytest.raises(ValueError, match="yet now missing") as lost:
+        ask(model, TO_FRAME[backend](frame.drop(columns="flag")))
+    assert "Pass the columns" not in str(lost.value)
+
+
 @every()
 def test_integer_column_names_do_not_permute_silently(estimator: Any, matrix: np.ndarray) -> None:
     frame = pd.DataFrame(matrix)
     model = fitted(estimator, frame)
-    with pytest.raises(ValueError, match="feature names should match"):
+    names = re.escape(f"X[{list(range(matrix.shape[1]))}]")
+    with pytest.raises(ValueError, match=rf"feature names should match(.|\n)*{names}"):
         ask(model, frame[frame.columns[::-1]])
-    with pytest.raises(ValueError, match="feature names should match"):
+    with pytest.raises(ValueError, match="feature names should match") as lost:
         ask(model, frame.rename(columns={0: 99}))
+    assert "X[" not in str(lost.value)
 
 
 @every("inverse_transform")
@@ -248,7 +276,8 @@ def test_codes_of_a_frame_in_another_order(estimator: Any, rows: np.ndarray) -> 
     Z = fitted_codes(estimator.set_output(transform="pandas"), rows)
     first = estimator.inverse_transform(Z)
     assert np.allclose(first, estimator.inverse_transform(Z.to_numpy()))
-    with pytest.raises(ValueError, match="feature names should match"):
+    cure = r"(Z|X)\[list\((model|encoder)\.get_feature_names_out\(\)\)\]"
+    with pytest.raises(ValueError, match=rf"feature names should match(.|\n)*{cure}"):
         estimator.inverse_transform(Z[Z.columns[::-1]])
 
 

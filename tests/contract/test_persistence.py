@@ -173,8 +173,9 @@ def test_other_version_is_a_warning_and_answers(estimator: Any, matrix: np.ndarr
     model = fitted(estimator, matrix)
     state = {**model.__getstate__(), "_sklatent_version": "0.0.1"}
     copy = clone(estimator)
-    with pytest.warns(UserWarning, match=r"saved by sklatent 0\.0\.1"):
+    with pytest.warns(UserWarning, match=r"saved by sklatent 0\.0\.1") as said:
         copy.__setstate__(state)
+    assert {one.filename for one in said} == {__file__}
     assert as_bytes(answers(copy, matrix)) == as_bytes(answers(model, matrix))
 
 

@@ -24,7 +24,7 @@ from sklatent import (
     LatentClusterer,
     TabularEncoder,
 )
-from tests.instances import answers, as_bytes, every, fitted, trains
+from tests.instances import answers, as_bytes, every, fitted, target, trains
 
 
 class Recorder:
@@ -275,10 +275,11 @@ def test_failing_callback_leaves_the_earlier_fit(trained: Any, matrix: np.ndarra
 def test_interrupt_finishes_the_model_and_is_raised_again(trained: Any, matrix: np.ndarray) -> None:
     trained.set_callbacks(Recorder(interrupt_at=3))
     with (
-        pytest.warns(ConvergenceWarning, match="interrupted after .* steps"),
+        pytest.warns(ConvergenceWarning, match="interrupted after .* steps") as said,
         pytest.raises(KeyboardInterrupt),
     ):
-        fitted(trained, matrix)
+        trained.fit(matrix, target(matrix))
+    assert [one.filename for one in said] == [__file__]
     assert 0 < trained.n_iter_ < 30
     stopped = fitted(clone(trained).set_callbacks(Recorder(stop_at=3)), matrix)
     assert as_bytes(answers(trained, matrix)) == as_bytes(answers(stopped, matrix))

@@ -297,8 +297,10 @@ def test_posterior_is_transform_and_a_spread_below_the_prior(vae: Any, curve: np
 
 def test_collapse_is_told_with_its_cause(vae: Any, curve: np.ndarray) -> None:
     model = vae(2, beta=1e4, max_steps=100)
-    with pytest.warns(ConvergenceWarning, match=r"posterior collapsed.*beta \(got 10000\.0\)"):
+    words = r"posterior collapsed.*beta \(got 10000\.0\)"
+    with pytest.warns(ConvergenceWarning, match=words) as said:
         model.fit(curve)
+    assert [one.filename for one in said] == [__file__]
     assert model.n_active_components_ == 0
     assert (model.kl_per_component_ <= ACTIVE_KL).all()
     assert np.isfinite(model.score_samples(curve)).all()

@@ -1,6 +1,5 @@
 """What the variational autoencoders of both kinds of table do alike."""
 
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from sklatent._training import FitOutcome, RowSource
+from sklatent._utils.notice import warn_caller
 from sklatent.base import AnyRows, Body
 from sklatent.nn import gaussian_kl
 from sklatent.parts import (
@@ -93,12 +93,11 @@ class VariationalBody(Body["VAETransformer"]):
         # a start without active components has nothing to say about these rows: no collapse
         informative = outcome.best_step > 0 and bool(self.table.varying.any())
         if self.model.n_active_components_ == 0 and informative:
-            warnings.warn(
+            warn_caller(
                 f"The posterior collapsed: no component carries more than {ACTIVE_KL} nats about "
                 f"the rows, so that transform returns noise. Lower beta (got {beta}), unless "
                 "the columns have nothing to do with each other.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
 
     def fit_rotation(
