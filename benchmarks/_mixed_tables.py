@@ -25,6 +25,7 @@ class Known:
     n_test: int = 0
     given: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    folder: str = "mixed"  # files of "targets" have no header
 
 
 TABLES = {
@@ -34,6 +35,9 @@ TABLES = {
     "titanic": Known("survived", dropped=("alive",)),
     "penguins": Known("species"),
     "mpg": Known("origin", dropped=("name",)),
+    "german": Known("c20", folder="targets"),
+    "abalone": Known("c8", folder="targets"),
+    "horse-colic": Known("c23", folder="targets"),
 }
 
 
@@ -56,8 +60,12 @@ def mixed_table(name: str, data: str | None) -> Frame:
         raise SystemExit(f"Table {name!r} needs --data.")
     import pandas as pd  # only files need it
 
-    unknown = ["?"] if name == "adult" else None
-    frame = pd.read_csv(_path(data, name), na_values=unknown, skipinitialspace=True)
+    known = TABLES[name]
+    unknown = ["?"] if name == "adult" or known.folder == "targets" else None
+    header = "infer" if known.folder == "mixed" else None
+    frame = pd.read_csv(_path(data, name), na_values=unknown, skipinitialspace=True, header=header)
+    if header is None:
+        frame.columns = [f"c{i}" for i in range(frame.shape[1])]
     return frame.drop(columns=list(TABLES[name].dropped))
 
 
@@ -84,4 +92,5 @@ def many_levels(n_rows: int, n_levels: int) -> Frame:
 
 
 def _path(data: str, name: str) -> Path:
-    return Path(data) / "mixed" / ("adult-train.csv" if name == "adult" else f"{name}.csv")
+    file = "adult-train.csv" if name == "adult" else f"{name}.csv"
+    return Path(data) / TABLES[name].folder / file
