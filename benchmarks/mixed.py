@@ -3,9 +3,10 @@
 A cell is a table x split x method; all methods see the same training rows and are judged by the
 same rows held out, with `sklatent.metrics.synthetic_report`. `adult` has 10,000 training rows and
 5,000 held out; small tables are halved, several times. TSTR predicts income, survived, species,
-origin, credit (german), rings (abalone) or lesions (horse-colic). Methods: sklatent (VAETransformer with its defaults), copula (a Gaussian copula over the
-columns' own distributions), tvae and ctgan (300 epochs; only where `ctgan` is installed). Floor
-(training columns shuffled apart) and ceiling (fresh real rows) are those of the report.
+origin, credit (german), rings (abalone) or lesions (horse-colic). Methods: sklatent (VAETransformer
+with its defaults), copula (a Gaussian copula over the columns' own distributions), tvae and ctgan
+(300 epochs; only where `ctgan` is installed). Floor (training columns shuffled apart) and ceiling
+(fresh real rows) are those of the report.
 
 Left out are copies of the target (titanic: alive) and free text (mpg: name).
 

@@ -243,7 +243,7 @@ class TableParameters(TrainingParameters):
         Columns that are categories whatever they hold: a mask, positions or names. With any,
         ``mode="auto"`` is "quantile".
     numerical_features : array-like of {bool, int, str}, default=None
-        Columns that are ordered numbers however few values they have. Numbers of more than ten
+        Columns that are ordered numbers even if they have two values only. Numbers of more
         different values always are.
     identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
         Columns that name rows, such as customer numbers: the model leaves them out.

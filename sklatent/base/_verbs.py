@@ -318,8 +318,8 @@ class CompletionMixin:
         Returns
         -------
         X : array or DataFrame of shape (n_samples, n_features)
-            A copy of the rows in their container and dtypes, complete: means of numbers (where
-            these have few values, the nearest of them), the most frequent level of categories.
+            A copy of the rows in their container and dtypes, complete: means of numbers, the most
+            frequent level of categories.
             Cells that were there are not touched; a column that was empty in ``fit`` stays so.
         """
         body = self.body

@@ -87,7 +87,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         A number with more different values than this keeps about as many of them: those whose
         share of the rows is at least ``1 / n_quantiles``, and an even grid of quantiles of the
         others, closer towards both ends. Numbers between two of them are interpolated.
-    max_levels : int, default=10
+    max_levels : int, default=2
         In quantile mode, a number or date with at most this many different values is a category,
         if each was seen five times on average. All others are ordered.
     handle_unknown : {"missing", "error"}, default="missing"
@@ -210,7 +210,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         numerical_features: Any = None,
         identifier_features: Any = "auto",
         n_quantiles: int = 1000,
-        max_levels: int = 10,
+        max_levels: int = 2,
         handle_unknown: str = "missing",
     ) -> None:
         self.standardize = standardize

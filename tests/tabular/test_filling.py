@@ -319,7 +319,7 @@ def test_arrow_tables_keep_their_metadata() -> None:
 )
 def test_few_numbers_are_averaged_unless_they_are_categories(values: Any, forced: bool) -> None:
     X = pd.DataFrame({"n": list(values) * 10, "w": ["a", "b"] * 20})
-    encoder = TabularEncoder(categorical_features=["n"] if forced else None).fit(X)
+    encoder = TabularEncoder(max_levels=10, categorical_features=["n"] if forced else None).fit(X)
     assert encoder.blocks_[0].kind == "category"
     # completions hold the levels 0, 0 and 3, whose mean lies near the third
     completions = [np.array([[code, 0.0]]) for code in (0.0, 0.0, 3.0)]

@@ -195,7 +195,7 @@ def test_kinds_and_blocks() -> None:
     X = pd.DataFrame(
         {
             "word": rng.choice(["b", "a", "c"], n),
-            "few": rng.integers(0, 20, n) % 10,
+            "few": rng.integers(0, 2, n) * 7,
             "many": rng.integers(0, 400, n),
             "flag": rng.random(n) < 0.5,
             "one": "same",
@@ -208,7 +208,7 @@ def test_kinds_and_blocks() -> None:
     encoder = TabularEncoder(categorical_features=["code"]).fit(X)
     assert encoder.blocks_ == (
         ("category", 0, 1, 3, False),
-        ("category", 1, 2, 10, False),
+        ("category", 1, 2, 2, False),
         ("number", 2, 3, 0, False),
         ("category", 3, 4, 2, False),
         ("constant", 4, 5, 1, False),
@@ -226,10 +226,11 @@ def test_kinds_and_blocks() -> None:
     assert np.array_equal(Z[:, 7], np.arange(n))
     assert (Z[:, 8] == 1).all()
     X = X.drop(columns="code")
-    assert TabularEncoder(max_levels=9).fit(X).blocks_[1][0] == "number"
+    assert TabularEncoder(max_levels=1).fit(X).blocks_[1][0] == "number"
+    assert TabularEncoder().fit(X.assign(few=X["few"] + (X["many"] == 3))).blocks_[1][0] == "number"
     assert TabularEncoder(numerical_features=["few"]).fit(X).blocks_[1][0] == "number"
     # few rows per level: a number, whose new values have a place
-    assert TabularEncoder().fit(X[:45]).blocks_[1][0] == "number"
+    assert TabularEncoder().fit(X[:9]).blocks_[1][0] == "number"
 
 
 @pytest.mark.parametrize(
