@@ -42,7 +42,7 @@ FRAME = pd.DataFrame(
         "same": "x",
     }
 )
-TABLE = TabularEncoder(mode="quantile").fit(FRAME)
+TABLE = TabularEncoder(mode="quantile", max_levels=10).fit(FRAME)
 NAMES = list(FRAME.columns)
 
 
