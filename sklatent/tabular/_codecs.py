@@ -298,12 +298,18 @@ def unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any
     message : str
         In scikit-learn's words.
     """
+    found, row = some_levels(cells, unknown), int(np.argmax(unknown))
+    if "format" in column["store"]:
+        return (
+            f"Column {name!r} holds {found} (row {row}), but held dates of the format "
+            f"{column['store']['format']!r} in fit. Correct these cells, or set "
+            "handle_unknown='missing' before fit."
+        )
     levels = column["levels"]
     allowed = (
         levels if isinstance(levels, list) else _shown(levels, column["unit"], column["family"])
     )
     some = ", ".join(map(repr, allowed[:10])) + (", ..." if len(allowed) > 10 else "")
-    found, row = some_levels(cells, unknown), int(np.argmax(unknown))
     if not allowed:
         return (
             f"Column {name!r} holds {found} (row {row}), but all its cells were missing in fit. "
@@ -313,6 +319,17 @@ def unknown_message(column: Column, cells: Cells, unknown: np.ndarray, name: Any
         f"Found unknown categories {found} in column {name!r} during transform (row {row}): "
         f"fit saw {some}. Fit on rows with these levels, or "
         "set handle_unknown='missing' before fit."
+    )
+
+
+def what_is_unknown(column: Column) -> str:
+    """Say what the cells of a column are that ``fit`` has not seen, for messages."""
+    if "format" in column["store"]:
+        return "words that are no dates"
+    return (
+        "unknown categories during transform"
+        if len(column["levels"])
+        else ("values where fit saw none")
     )
 
 

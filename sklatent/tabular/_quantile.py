@@ -10,7 +10,7 @@ import numpy as np
 
 from sklatent._utils.notice import is_told, warn_caller
 from sklatent.tabular._cells import Cells
-from sklatent.tabular._codecs import Column, some_levels, unknown_message
+from sklatent.tabular._codecs import Column, some_levels, unknown_message, what_is_unknown
 from sklatent.tabular._dates import as_words
 from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
@@ -138,11 +138,11 @@ class QuantileTable:
             some = ", ".join(map(repr, some_levels(cells, unknown[:, j])))
             found.append(f"{name!r} ({unknown[:, j].sum()}: {some})")
         if found:
-            seen = any(len(self.columns[j]["levels"]) for j in np.flatnonzero(unknown.any(0)))
-            what = "unknown categories during transform" if seen else "values where fit saw none"
+            kinds = [what_is_unknown(self.columns[j]) for j in np.flatnonzero(unknown.any(0))]
             warn_caller(
-                f"Found {what}, which count as missing values, in columns (cells: some of them) "
-                f"{', '.join(found)}. handle_unknown='error' refuses them."
+                f"Found {' and '.join(dict.fromkeys(kinds))}, which count as missing values, in "
+                f"columns (cells: some of them) {', '.join(found)}. handle_unknown='error' refuses "
+                "them."
             )
 
     def unknown(self, rows: AnyRows) -> np.ndarray:

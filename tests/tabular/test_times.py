@@ -246,10 +246,33 @@ def test_few_values_at_the_ends_of_int64_are_averaged(step: int) -> None:
     X = pd.DataFrame(
         {"a": pd.array([*values * 10, None], dtype="Int64"), "w": list("ab") * 15 + ["a"]}
     )
-    encoder = TabularEncoder().fit(X)
+    encoder = TabularEncoder(max_levels=3).fit(X)
     assert encoder.blocks_[0].kind == "category"
     rows = encoder.table.read(X.tail(1), estimator=encoder)
     for codes, expected in (((0, 1, 1), values[1]), ((0, 2, 2), values[2])):
         completions = [np.array([[float(code), 0.0]]) for code in codes]
         found = encoder.table.filled(X.tail(1), rows, completions)["a"].iloc[0]
         assert found == expected
+
+
+@pytest.mark.parametrize("wrap", [pd.DataFrame, pl.DataFrame])
+def test_words_that_are_no_dates_of_the_format_of_fit(wrap: Any) -> None:
+    words = [f"{day:02}/02/2024" for day in range(1, 25)]
+    seen = wrap({"t": words, "w": ["a", "b"] * 12})
+    X = wrap({"t": ["soon", "2024-02-03", "05/02/2024", None], "w": ["a", "z", "b", "a"]})
+    told = (
+        r"words that are no dates and unknown categories .*'t' \(2: 'soon', '2024-02-03'\), 'w' \(1"
+    )
+    with pytest.warns(UserWarning, match="dates"):
+        encoder = TabularEncoder(handle_unknown="missing").fit(seen)
+    with pytest.warns(UserWarning, match=told):
+        codes = encoder.transform(X)
+    assert np.isnan(codes).T.tolist() == [[True, True, False, True], [False, True, False, False]]
+    assert codes[2, 0] == encoder.transform(seen)[4, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        strict = TabularEncoder(handle_unknown="error").fit(seen)
+    with pytest.raises(
+        ValueError, match=r"'t' holds \['soon', '2024-02-03'\] \(row 0\).*'%d/%m/%Y'"
+    ):
+        strict.transform(X)
