@@ -20,7 +20,7 @@ from sklatent.metrics._cluster_traits import ClusterTrait, traits_of
 from sklatent.metrics._distances import MixedSpace, between
 from sklatent.metrics._figures import as_plain, html_lines, html_notes, text_lines
 from sklatent.metrics._tables import Tables, read_tables
-from sklatent.tabular import is_frame
+from sklatent.tabular import as_table, is_frame
 
 _Float = NDArray[np.float64]
 
@@ -242,6 +242,7 @@ def cluster_report(
             "instance a LatentClusterer or a KMeans."
         )
     check_is_fitted(model)
+    X = as_table(X)  # rows of record batches cannot be chosen
     random = check_random_state(random_state)
     labels, codes = np.unique(np.asarray(model.predict(X)), return_inverse=True)
     sizes = np.bincount(codes)

@@ -252,6 +252,7 @@ def latent_report(
     'petal length (cm)'
     """
     check_latent_model(model)
+    X = as_table(X)  # rows of record batches cannot be chosen
     codes = encode(model, X)
     n, k = codes.shape
     if n < 2:

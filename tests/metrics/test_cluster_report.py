@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklatent import AutoencoderTransformer, LatentClusterer
 from sklatent.metrics import cluster_report
+from sklatent.tabular import as_table
 
 RNG = np.random.default_rng(0)
 KIND = np.repeat([0, 1, 2], [60, 30, 10])
@@ -188,6 +189,7 @@ def test_mixed_table_and_a_model_that_stays_as_it_is() -> None:
         (pd.DataFrame, "pandas"),
         (pl.from_pandas, "polars"),
         (pa.Table.from_pandas, "pyarrow"),
+        (pa.RecordBatch.from_pandas, "pyarrow"),
         (lambda frame: frame.to_numpy(), "pandas"),
     ],
 )
@@ -195,7 +197,7 @@ def test_containers(make: Any, library: str) -> None:
     rows = make(pd.DataFrame(X, columns=["a", "b", "c"]))
     model = LatentClusterer(3, random_state=0).fit(rows)
     report = cluster_report(model, rows, n_resamples=1)
-    assert isinstance(report.medoid_rows, type(rows))
+    assert isinstance(report.medoid_rows, type(as_table(rows)))
     frame = report.to_frame()
     assert type(frame).__module__.split(".")[0] == library
     names = list(frame.columns if library != "pyarrow" else frame.column_names)
