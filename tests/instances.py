@@ -79,7 +79,14 @@ TOGETHER_WITH: dict[str, dict[str, Any]] = {
 }
 
 # Parameters with a test of their own, by what they do instead of changing a fit.
-SEEN_ELSEWHERE = {"device", "verbose", "warm_start"}
+SEEN_ELSEWHERE = {
+    "device",
+    "handle_unknown",
+    "identifier_features",
+    "numerical_features",
+    "verbose",
+    "warm_start",
+}
 
 INVALID: dict[str, list[Any]] = {
     "activation": ["sine", None],

@@ -219,6 +219,7 @@ def has_codes(model: Any) -> bool:
     return hasattr(model, "n_components_") or hasattr(model, "estimator_")
 
 
+@pytest.mark.filterwarnings("ignore:Found identifiers")
 @pytest.mark.parametrize("case", TABLES)
 def test_every_verb_answers(estimator: Any, case: str) -> None:
     X = TABLES[case]

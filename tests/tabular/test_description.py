@@ -42,7 +42,7 @@ BECOMES = {
     "day": ("date", "words of the format %d.%m.%Y"),
     "note": ("free text, read as 8 numbers", "mostly differ"),
     "kind": ("category of 2 levels", "words"),
-    "stars": ("category of 5 levels", "only 5 different values"),
+    "stars": ("number", "different values"),
     "price": ("number", "different values"),
     "flag": ("category of 2 levels", "true or false"),
     "one": ("constant", "one value"),
