@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from sklearn.utils import check_random_state
 
 from sklatent._utils._params import Integral, Interval, StrOptions, validate_params
 from sklatent.metrics._classifiers import Downstream, Features, auc_error, classifier_auc
+from sklatent.metrics._disclosure import disclosed, left_out, returned_ends
 from sklatent.metrics._distances import MixedSpace, copied_share, nearer_share
 from sklatent.metrics._figures import Figure
 from sklatent.metrics._shapes import (
@@ -32,6 +34,7 @@ _LABELS = ("real_train", "real_test", "synthetic")
     {
         "n_repeats": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_rows": [Interval(Integral, _FEWEST_ROWS, None, closed="left"), None],
+        "identifier_features": [StrOptions({"auto"}), "array-like", None],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
@@ -44,6 +47,7 @@ def synthetic_report(
     target: Any = None,
     n_repeats: int | str = "auto",
     max_rows: int | None = 10_000,
+    identifier_features: Any = "auto",
     random_state: int | np.random.RandomState | None = None,
 ) -> SyntheticReport:
     """Measure synthetic rows, and print beside each figure its floor and its ceiling.
@@ -71,8 +75,13 @@ def synthetic_report(
                       number; best .5. Its ceiling are the rows of `real_test`, each against
                       all others. Copies of training rows have 1 if `real_test` is as long as
                       `real_train`, and (1 + h) / 2 if it is shorter by a factor h
+    `nearest_record`  p-value of the test that the rows lie no nearer to training rows than to
+                      rows of `real_test`, from `dcr_share` and its standard error: small where
+                      training rows come back
     `exact_copies`    share of the rows that equal a training row; its ceiling is that share
                       among the rows of `real_test`
+    `disclosure`      for each column the share of the cells whose value exactly one training row
+                      has; its ceiling is that share among the cells of `real_test`
     `missing_gap`     largest difference over the columns of the share of missing cells
     ================= ======================================================================
 
@@ -97,6 +106,9 @@ def synthetic_report(
     max_rows : int or None, default=10000
         Larger tables are cut to so many random rows, for all figures but `exact_copies`. None
         takes all.
+    identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
+        Columns that name rows, which with free text are left out of all figures but `disclosure`,
+        and named in `left_out`. "auto" finds them as :class:`~sklatent.TabularEncoder` does.
     random_state : int, RandomState instance or None, default=None
         Determines cuts, shuffles and folds.
 
@@ -147,6 +159,14 @@ def synthetic_report(
                 f"Found array with n_samples={len(matrix)} in {label} while a minimum of "
                 f"{_FEWEST_ROWS} is required by synthetic_report."
             )
+    roles = left_out(
+        real_train,
+        identifier_features,
+        None if target is None else _position(tables.columns, target),
+    )
+    named = {tables.columns[j].name: role for j, role in roles.items()}
+    ends, told = returned_ends(tables), disclosed(tables)
+    tables = tables.without(roles)
     position = None if target is None else _position(tables.columns, target)
     rng = check_random_state(random_state)
     cut = Tables(tables.columns, tuple(_some(rows, max_rows, rng) for rows in tables.matrices))
@@ -157,7 +177,8 @@ def synthetic_report(
     rounds = [bench.round(rng) for _ in range(int(n_repeats))]
     figures = {name: np.mean([one[name] for one in rounds], axis=0) for name in rounds[0]}
     apart = _apart(bench.train, rng)
-    return bench.report(figures, apart, tables.matrices[2], target, int(n_repeats))
+    report = bench.report(figures, apart, tables.matrices[2], target, int(n_repeats))
+    return replace(report, disclosure=told, extremes=ends, left_out=named)
 
 
 def _position(columns: tuple[Column, ...], target: Any) -> int:
@@ -232,16 +253,21 @@ class _Bench:
         shapes = found["shapes"]
         real = (self.train, self.test, self.synthetic)
         error = auc_error(float(found["c2st"][0]), min(map(len, real)))
+        share = self._distances(apart)
         return SyntheticReport(
             shapes=_figure(shapes.mean(axis=1)),
             trends=_figure([mean_of_pairs(t) for t in found["trends"]]) if len(names) > 1 else None,
             c2st=replace(_figure(found["c2st"], best=0.5), standard_error=error),
             tstr=_figure(found["tstr"]) if "tstr" in found else None,
-            dcr_share=self._distances(apart),
+            dcr_share=share,
+            nearest_record=Figure(_chance(share)),
             exact_copies=_figure(
                 [copied_share(rows, self.whole_train) for rows in (whole, apart, self.test)],
                 best=0.0,
             ),
+            disclosure={},
+            extremes=(),
+            left_out={},
             missing_gap=_figure(found["missing_gap"], best=0.0),
             column_shapes={name: _figure(shapes[:, j]) for j, name in enumerate(names)},
             pair_trends=found["trends"][0],
@@ -262,6 +288,13 @@ class _Bench:
         floor, _ = nearer_share(space, apart, self.train, self.test)
         ceiling, _ = nearer_share(space, None, self.train, self.test)
         return Figure(value, floor, ceiling, best=0.5, standard_error=error)
+
+
+def _chance(share: Figure) -> float:
+    """Probability of a DCR share as large as this where training rows are like any others."""
+    error = share.standard_error or 0.0
+    excess = share.value - share.best
+    return float(ndtr(-excess / error)) if error > 0 else float(excess <= 0)
 
 
 def _figure(values: Any, best: float = 1.0) -> Figure:

@@ -12,6 +12,8 @@ from sklatent.metrics._figures import Figure, as_plain, html_notes, html_table, 
 from sklatent.metrics._shapes import Marginal
 
 _Float = NDArray[np.float64]
+# What is drawn between two near neighbours in the table is often one of them, by rounding.
+_TOLD = 0.25
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,8 +35,19 @@ class SyntheticReport:
         Score of a predictor of the target trained on synthetic rows; None without target.
     dcr_share : Figure
         Share of synthetic rows nearer to training rows than to rows held out.
+    nearest_record : Figure
+        P-value of the test that synthetic rows lie no nearer to training rows than to rows held
+        out.
     exact_copies : Figure
         Share of synthetic rows that equal a training row.
+    disclosure : dict of object to Figure
+        By the column's name, of all columns, the share of the synthetic cells whose value one
+        training row alone has; as ceiling that of the cells held out.
+    extremes : tuple of object
+        Names of numbers that hardly repeat among training rows, and of which the smallest or the
+        largest comes back.
+    left_out : dict of object to str
+        Columns that are in no other figure: "identifier" or "text" by the column's name.
     missing_gap : Figure
         Largest difference of a column's share of missing cells.
     column_shapes : dict of object to Figure
@@ -63,7 +76,11 @@ class SyntheticReport:
     c2st: Figure
     tstr: Figure | None
     dcr_share: Figure
+    nearest_record: Figure
     exact_copies: Figure
+    disclosure: dict[Any, Figure]
+    extremes: tuple[Any, ...]
+    left_out: dict[Any, str]
     missing_gap: Figure
     column_shapes: dict[Any, Figure]
     pair_trends: _Float
@@ -83,24 +100,54 @@ class SyntheticReport:
             ratio = min(1.0, self.n_rows["real_test"] / self.n_rows["real_train"])
             found.append(
                 f"Synthetic rows lie nearer to training rows than to rows held out ({share:.3f} of "
-                f"them; 0.5 expected, {0.5 + ratio / 2:.3f} for copies): the sampler may hand "
-                "training rows back."
+                f"them; 0.5 expected, {0.5 + ratio / 2:.3f} for copies; "
+                f"p = {self.nearest_record.value:.1g}): the sampler may hand training rows back."
             )
-        copies, usual = self.exact_copies.value, self.exact_copies.ceiling or 0.0
-        n_synthetic, n_test = self.n_rows["synthetic"], self.n_rows["real_test"]
-        pooled = (copies * n_synthetic + usual * n_test + 1) / (n_synthetic + n_test + 2)
-        spread = np.sqrt(pooled * (1 - pooled) * (1 / n_synthetic + 1 / n_test))
-        if copies > usual + 3 * spread:
+        if self._is_more(self.exact_copies):
             found.append(
-                f"{copies:.1%} of the synthetic rows equal a training row in every column, of the "
-                f"real rows held out {usual:.1%}."
+                f"{self.exact_copies.value:.1%} of the synthetic rows equal a training row in "
+                f"every column, of the real rows held out {self.exact_copies.ceiling:.1%}."
             )
+        told = [
+            f"{name!r} ({one.value:.1%} of the cells, of those held out {one.ceiling:.1%})"
+            for name, one in self.disclosure.items()
+            if self._is_more(one) and one.value - (one.ceiling or 0.0) > _TOLD
+        ]
+        if told:
+            found.append(
+                f"Values that one training row alone has come back in {', '.join(told)}. Name "
+                "columns that tell who a row is in identifier_features, or leave them out."
+            )
+        if self.extremes:
+            found.append(
+                f"The smallest or largest value comes back in {', '.join(map(repr, self.extremes))}"
+                ", where one training row alone has it. sample(protect_extremes=5) draws no number "
+                "beyond the fifth from either end, and no category of fewer than five rows."
+            )
+        if self.left_out:
+            some = ", ".join(f"{name!r} ({role})" for name, role in self.left_out.items())
+            found.append(f"Left out of all figures but the values given back: {some}.")
         if min(self.n_rows.values()) < 100:
             found.append(
                 "With fewer than 100 rows of a table the classifier sees little: c2st near 0.5 "
                 "says little either."
             )
         return tuple(found)
+
+    def _is_more(self, share: Figure) -> bool:
+        """Tell whether a share is larger than that of the rows held out, by chance or not."""
+        value, usual = share.value, share.ceiling or 0.0
+        n_synthetic, n_test = self.n_rows["synthetic"], self.n_rows["real_test"]
+        pooled = (value * n_synthetic + usual * n_test + 1) / (n_synthetic + n_test + 2)
+        spread = np.sqrt(pooled * (1 - pooled) * (1 / n_synthetic + 1 / n_test))
+        return bool(value > usual + 3 * spread)
+
+    def _most_disclosed(self) -> tuple[str, Figure]:
+        """Find the column whose single values come back most."""
+        name, figure = max(
+            self.disclosure.items(), key=lambda pair: pair[1].value - (pair[1].ceiling or 0.0)
+        )
+        return f"values of one row of train, {name!r}", figure
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain values.
@@ -122,7 +169,9 @@ class SyntheticReport:
             ("classifier test (AUC)", self.c2st),
             (f"train synthetic, test real ({score})", self.tstr),
             ("nearer to train (DCR share)", self.dcr_share),
+            ("nearest-record test (p)", self.nearest_record),
             ("exact copies of train", self.exact_copies),
+            self._most_disclosed(),
             ("missing-rate gap", self.missing_gap),
         ]
         return [(name, figure) for name, figure in named if figure is not None]

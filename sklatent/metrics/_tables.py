@@ -6,6 +6,7 @@ missing cell is NaN. The tables may come in different containers, with their col
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklatent.metrics._cells import Cells, as_text, read_cells
+from sklatent.tabular import find_format, stamps
 
 _Float = NDArray[np.float64]
 _WORDS = {
@@ -73,6 +75,24 @@ class Tables:
 
     columns: tuple[Column, ...]
     matrices: tuple[_Float, ...]
+
+    def without(self, positions: Collection[int]) -> Tables:
+        """Give the tables without some columns.
+
+        Parameters
+        ----------
+        positions : collection of int
+            Of the columns.
+
+        Returns
+        -------
+        tables : Tables
+            Of the other columns.
+        """
+        kept = [j for j in range(len(self.columns)) if j not in positions]
+        return Tables(
+            tuple(self.columns[j] for j in kept), tuple(rows[:, kept] for rows in self.matrices)
+        )
 
 
 def read_tables(tables: dict[str, Any], n_real: int) -> Tables:
@@ -170,6 +190,9 @@ def _encode(name: Any, cells: dict[str, Cells], n_real: int) -> tuple[Column, li
             numbers = [v.astype(np.float32).astype(np.float64) for v in numbers]
         return Column(name, kind), numbers
     texts = [_texts(one) for one in cells.values()]
+    form = find_format(list(dict.fromkeys(text for text in texts[0] if text is not None)))
+    if form is not None:
+        return Column(name, "date"), [stamps(column, form.format) for column in texts]
     levels = sorted({text for column in texts[:n_real] for text in column if text is not None})
     levels.sort(key=_by_size)
     if pattern.levels:

@@ -4,6 +4,7 @@ from sklatent.tabular._affine import AffineTable
 from sklatent.tabular._blocks import Block, as_blocks, plain_blocks
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._containers import check_container
+from sklatent.tabular._dates import find_format, stamps
 from sklatent.tabular._encoder import TabularEncoder
 from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, as_table, is_frame, open_frame, with_index_of
@@ -32,6 +33,7 @@ __all__ = [
     "check_container",
     "check_rows",
     "fill_missing",
+    "find_format",
     "is_frame",
     "limits_of",
     "obeying",
@@ -39,5 +41,6 @@ __all__ = [
     "patterns",
     "plain_blocks",
     "rows_like",
+    "stamps",
     "with_index_of",
 ]

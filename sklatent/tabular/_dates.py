@@ -207,6 +207,26 @@ def spell_dates(times: np.ndarray, form: str) -> list[str]:
     return [template.format_map(dict(zip(columns, row, strict=True))) for row in rows]
 
 
+def stamps(texts: Sequence[str | None], form: str) -> np.ndarray:
+    """Read texts in a format as numbers.
+
+    Parameters
+    ----------
+    texts : sequence of {str, None}
+        Words.
+    form : str
+        A format that :func:`find_format` gave.
+
+    Returns
+    -------
+    times : ndarray of shape (n_texts,), dtype=float64
+        Microseconds since 1970; NaN for None and for words that are no such date.
+    """
+    times, fits = parse_dates([text or "" for text in texts], form)
+    whole = times.astype(f"M8[{unit_of(form)}]").astype("M8[us]").astype(np.int64)
+    return np.where(fits, whole.astype(np.float64), np.nan)
+
+
 # -- columns -----------------------------------------------------------------------------------
 
 

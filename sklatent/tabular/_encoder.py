@@ -305,7 +305,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         """
         encoder = clone(self)
         rows = encoder.read(X, reset=True)
-        settled = encoder._settled(rows)
+        settled = encoder.settle(rows)
         table = encoder._fitted(rows, settled, common_scale=False, completes=False)
         return describe(table, settled, _ROLES)
 
@@ -494,7 +494,7 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         self : TabularEncoder
             The fitted encoder.
         """
-        settled = self._settled(rows)
+        settled = self.settle(rows)
         table = self._fitted(rows, settled, common_scale=common_scale, completes=completes)
         if not is_told():
             for message in settled.messages(rows.names):
@@ -510,8 +510,19 @@ class TabularEncoder(OneToOneFeatureMixin, TransformerMixin, CallbackSupportMixi
         self._adopt(table)
         return self
 
-    def _settled(self, rows: Rows | MixedRows) -> Settled:
-        """Decide what the columns are to be."""
+    def settle(self, rows: Rows | MixedRows) -> Settled:
+        """Decide what the columns are to be.
+
+        Parameters
+        ----------
+        rows : Rows or MixedRows
+            What :meth:`read` or :meth:`open` gave.
+
+        Returns
+        -------
+        settled : Settled
+            Roles, what was found of them, and formats of dates in words.
+        """
         find: set[Role] = set() if rows.schema is None else {"text"}
         if isinstance(self.identifier_features, str) and find:
             find.add("identifier")

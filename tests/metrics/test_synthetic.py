@@ -66,7 +66,8 @@ def test_copies_pass_the_classifier_and_are_flagged(copied: SyntheticReport) -> 
     assert copied.c2st.value == pytest.approx(copied.c2st.ceiling, abs=0.05)
     assert copied.exact_copies.value == 1
     assert copied.dcr_share.value == 1
-    assert len(copied.notes) == 2
+    assert len(copied.notes) == 4
+    assert copied.nearest_record.value < 1e-6
     assert "nearer to training rows" in copied.notes[0]
     assert "100.0% of the synthetic rows equal a training row" in copied.notes[1]
 
@@ -76,7 +77,7 @@ def test_copies_with_a_little_noise_are_flagged_by_distance() -> None:
     report = synthetic_report(TRAIN, TEST.iloc[:200], noisy, n_repeats=1, random_state=0)
     assert report.exact_copies.value == 0
     assert report.dcr_share.value == pytest.approx(0.75, abs=0.05)
-    assert len(report.notes) == 1
+    assert report.nearest_record.value < 1e-3
     assert "0.750 for copies" in report.notes[0]
     assert report.tstr is None
 
@@ -195,7 +196,7 @@ def test_report_can_be_read(fresh: SyntheticReport, copied: SyntheticReport) -> 
     assert copied.notes[0] in text
     assert repr(fresh).startswith("SyntheticReport(shapes=0.9")
     html = fresh._repr_html_()
-    assert html.count("<tr>") == html.count("</tr>") == 7 + 13 + 2
+    assert html.count("<tr>") == html.count("</tr>") == 9 + 13 + 2
     plain = json.loads(json.dumps(fresh.to_dict()))
     assert plain["shapes"]["floor"] == fresh.shapes.floor
     assert plain["pair_trends"][0][0] is None
@@ -229,3 +230,58 @@ def test_errors_say_what_is_wrong(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         synthetic_report(*tables, **options)
+
+
+def customers(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    words = np.array(["late", "parcel", "called", "shop", "refund", "happy", "mail", "again"])
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")
+    spent = rng.lognormal(3, 1, n)
+    return pd.DataFrame(
+        {
+            "customer": [f"C{i:06d}" for i in rng.choice(10**6, n, replace=False)],
+            "day": day.strftime("%d/%m/%Y"),
+            "spent": spent,
+            "visits": rng.poisson(1 + spent / 20),
+            "note": [" ".join(row) for row in words[rng.integers(0, 8, (n, 6))]],
+        }
+    )
+
+
+@pytest.mark.parametrize("wrap", [lambda frame: frame, pl.from_pandas])
+def test_identifiers_and_texts_are_named_and_judged_by_what_they_give_back(wrap: Any) -> None:
+    train, test, fresh = (customers(300, seed) for seed in range(3))
+    gone = fresh.assign(note=None, customer=[f"D{i:06d}" for i in range(300)])
+    tables = [wrap(table) for table in (train, test, gone)]
+    report = synthetic_report(*tables, n_repeats=1, random_state=0)
+    assert report.left_out == {"customer": "identifier", "note": "text"}
+    assert list(report.column_shapes) == ["day", "spent", "visits"]
+    assert list(report.disclosure) == list(train)
+    assert report.column_shapes["day"].value > 0.85
+    assert report.missing_gap.value == 0
+    assert max(figure.value for figure in report.disclosure.values()) < 0.3
+    assert report.nearest_record.value > 1e-3
+    assert len(report.notes) == 1
+    assert "'customer' (identifier), 'note' (text)" in report.notes[0]
+    kept = synthetic_report(*tables, n_repeats=1, identifier_features=None, random_state=0)
+    assert kept.left_out == {"note": "text"}
+
+
+def test_values_of_single_rows_that_come_back_are_named() -> None:
+    train, test, fresh = (customers(300, seed) for seed in range(3))
+    shuffled = fresh.assign(customer=np.random.default_rng(0).permutation(train["customer"]))
+    report = synthetic_report(train, test, shuffled, n_repeats=1, random_state=0)
+    assert report.disclosure["customer"] == Figure(1.0, ceiling=0.0, best=0.0)
+    assert report.exact_copies.value == 0
+    assert any("'customer' (100.0% of the cells" in note for note in report.notes)
+    once = (train["visits"].value_counts() == 1).loc[lambda one: one].index
+    assert report.disclosure["visits"].value == fresh["visits"].isin(once).mean()
+    assert report.disclosure["visits"].ceiling == test["visits"].isin(once).mean()
+
+
+def test_ends_that_come_back_are_named() -> None:
+    train, test, fresh = (customers(300, seed) for seed in range(3))
+    fresh.loc[7, "spent"] = train["spent"].max()
+    report = synthetic_report(train, test, fresh, n_repeats=1, random_state=0)
+    assert report.extremes == ("spent",)
+    assert any("protect_extremes=5" in note for note in report.notes)
