@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklatent._training import FitOutcome
 from sklatent._utils._params import _fit_context
 from sklatent._utils.validation import check_codes, check_n_samples
-from sklatent.tabular import AnyRows, with_index_of
+from sklatent.tabular import AnyRows, Table, sample_inside, with_index_of
 
 B = TypeVar("B", covariant=True)
 
@@ -71,6 +71,8 @@ class Reconstructing(Protocol):
 
 class Completing(Protocol):
     """A body that fills in cells."""
+
+    table: Table
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> Any:
         """Return new rows."""
@@ -258,6 +260,7 @@ class CompletionMixin:
         n_samples: int = 1,
         *,
         conditions: Mapping[Any, Any] | None = None,
+        protect_extremes: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
         """Sample rows from the model.
@@ -272,6 +275,11 @@ class CompletionMixin:
             ordered categories, both ends included, None for an open end. Every row obeys; the
             other cells, and the codes, are sampled given these. Needs ``mode="quantile"``, which
             mixed tables have.
+        protect_extremes : int or None, default=None
+            With a number k, rows are drawn until none holds a number or date beyond the k-th
+            training value from either end, or a category of fewer than k training rows: what a
+            few people alone have does not come back. Columns with conditions are left to these.
+            Of tables of numbers above 10,000 rows the ends of a random part count.
         random_state : int, RandomState instance or None, default=None
             Pass an int for the same rows in each call.
 
@@ -286,15 +294,23 @@ class CompletionMixin:
         TypeError
             If ``conditions`` is not a mapping.
         ValueError
-            If ``n_samples`` is not a positive integer, or a condition names a column or a value
-            that ``fit`` has not seen.
+            If ``n_samples`` is not a positive integer, a condition names a column or a value that
+            ``fit`` has not seen, or ``protect_extremes`` leaves hardly a row.
         """
         body = self.body
         check_n_samples(n_samples)
-        if conditions is None or (isinstance(conditions, Mapping) and not conditions):
-            return body.sample(n_samples, check_random_state(random_state))
-        body.check_completes("conditions", estimator=self)
-        return body.sample_given(conditions, n_samples, check_random_state(random_state))
+        rng = check_random_state(random_state)
+        asked = {} if conditions is None else conditions
+
+        def draw(n: int) -> Any:
+            if isinstance(asked, Mapping) and not asked:
+                return body.sample(n, rng)
+            body.check_completes("conditions", estimator=self)
+            return body.sample_given(asked, n, rng)
+
+        if protect_extremes is None:
+            return draw(n_samples)
+        return sample_inside(draw, n_samples, body.table, protect_extremes, asked)
 
     def impute(
         self: Answering[Completing],

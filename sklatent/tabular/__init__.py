@@ -6,6 +6,7 @@ from sklatent.tabular._cells import Cells
 from sklatent.tabular._containers import check_container
 from sklatent.tabular._dates import find_format, stamps
 from sklatent.tabular._encoder import TabularEncoder
+from sklatent.tabular._extremes import sample_inside
 from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, as_table, is_frame, open_frame, with_index_of
 from sklatent.tabular._gaussian import GaussianFill, patterns
@@ -41,6 +42,7 @@ __all__ = [
     "patterns",
     "plain_blocks",
     "rows_like",
+    "sample_inside",
     "stamps",
     "with_index_of",
 ]

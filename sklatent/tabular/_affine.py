@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NoReturn, Self
@@ -19,6 +19,7 @@ from sklatent.tabular._columns import (
     near_constant,
     observed_moments,
 )
+from sklatent.tabular._extremes import inside_ends, number_ends
 from sklatent.tabular._frames import FrameSchema, build_frame
 from sklatent.tabular._gaussian import MAX_CELLS, MAX_ROWS, GaussianFill
 from sklatent.tabular._identifiers import fit_identifier, missing_cells, new_identifiers
@@ -55,6 +56,8 @@ class AffineTable:
     identifiers : tuple of dict
         What is fitted about each column that names rows, which is 0 in the matrix: "at" is its
         position.
+    ends : ndarray of shape (2, n_ranks, n_features) or None, default=None
+        Values near the ends of each column, in tables of models; None as above.
     """
 
     center: np.ndarray
@@ -67,6 +70,7 @@ class AffineTable:
     dtype: np.dtype[Any]
     gaussian: GaussianFill | None = None
     identifiers: tuple[Column, ...] = ()
+    ends: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -117,7 +121,9 @@ class AffineTable:
             scale[~constant] = unit
         about = (unit, has_missing, rows.schema, rows.dtype, None, tuple(named))
         table = cls(moments.mean, scale, constant, moments.same, *about)
-        return replace(table, gaussian=table._fit_gaussian(rows)) if completes else table
+        if not completes:
+            return table
+        return replace(table, gaussian=table._fit_gaussian(rows), ends=number_ends(rows.values))
 
     def _fit_gaussian(self, rows: Rows) -> GaussianFill:
         n, most = len(rows), max(2, min(MAX_ROWS, MAX_CELLS // self.n_encoded))
@@ -308,6 +314,13 @@ class AffineTable:
         """Refuse to fill cells."""
         _refuse("imputation")
 
+    def inside(self, X: Any, k: int, but: Collection[Any]) -> np.ndarray:
+        """Tell which rows hold no number beyond the k-th from an end."""
+        asked = [j for j, name in enumerate(self.names) if self.varying[j] and name not in but]
+        values = _values_of(self.read_reconstructions(X))
+        within = inside_ends(self.ends, values, k)
+        return np.asarray(within[:, asked].all(1))
+
     # -- comparing rows ------------------------------------------------------------------------
 
     def may_miss(self, matrix: np.ndarray) -> np.ndarray:
@@ -335,6 +348,7 @@ class AffineTable:
             "dtype": self.dtype.name,
             "gaussian": None if self.gaussian is None else self.gaussian.to_state(),
             "identifiers": list(self.identifiers),
+            "ends": self.ends,
         }
 
     @classmethod
@@ -352,6 +366,7 @@ class AffineTable:
             np.dtype(state["dtype"]),
             None if gaussian is None else GaussianFill.from_state(gaussian),
             tuple(state.get("identifiers", ())),
+            state.get("ends"),
         )
 
 

@@ -74,7 +74,13 @@ def fit_columns(
         if role in UNWRITTEN:
             fitted.append(_fit_unwritten(cells, role))
             continue
-        fitted.append(fit_column(cells, role=role, n_quantiles=n_quantiles, max_levels=max_levels))
+        column = fit_column(cells, role=role, n_quantiles=n_quantiles, max_levels=max_levels)
+        column["n_known"] = len(cells.present())
+        if column["kind"] == "category":
+            codes = encode_levels(column, cells)
+            known = codes[~np.isnan(codes)].astype(np.int64)
+            column["counts"] = np.bincount(known, minlength=len(column["levels"]))
+        fitted.append(column)
     return fitted
 
 

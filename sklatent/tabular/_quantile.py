@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Literal, Self
 
@@ -12,6 +12,7 @@ from sklatent._utils.notice import is_told, warn_caller
 from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column, some_levels, unknown_message, what_is_unknown
 from sklatent.tabular._dates import as_words
+from sklatent.tabular._extremes import inside_column
 from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
 from sklatent.tabular._identifiers import new_identifiers
@@ -254,6 +255,15 @@ class QuantileTable:
             for fill, cells in zip(drawn, columns, strict=True)
         ]
         return fill_missing(X, columns, drawn, library=library)
+
+    def inside(self, X: Any, k: int, but: Collection[Any]) -> np.ndarray:
+        """Tell which rows hold no number beyond the k-th from an end and no level of fewer rows."""
+        rows = self.read_reconstructions(X)
+        mask = np.ones(len(rows), dtype=bool)
+        for column, cells, name in zip(self.columns, _columns_of(rows), self.names, strict=True):
+            if column["kind"] in ("number", "category") and name not in but:
+                mask &= inside_column(column, align(column, cells, name), k)
+        return mask
 
     # -- comparing rows ------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -237,6 +237,25 @@ class Table(Protocol):
         -------
         filled : array or data frame
             In the container of ``X``, whose other cells are copied as they are.
+        """
+
+    def inside(self, X: Any, k: int, but: Collection[Any]) -> np.ndarray:
+        """Tell which new rows hold nothing that few training rows have.
+
+        Parameters
+        ----------
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Rows in any container.
+        k : int
+            How many training rows are few.
+        but : collection
+            Names of columns in which all is allowed.
+
+        Returns
+        -------
+        inside : ndarray of shape (n_samples,), dtype=bool
+            False where a number lies beyond the k-th from either end, or a category has fewer
+            than k rows.
         """
 
     # -- comparing rows ------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from sklatent._utils.neighbors import graph_rows
 from sklatent._utils.notice import log_always, warn_caller
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
 from sklatent._utils.validation import check_codes, check_n_samples
-from sklatent.tabular import AnyRows, TabularEncoder, check_rows, with_index_of
+from sklatent.tabular import AnyRows, TabularEncoder, check_rows, sample_inside, with_index_of
 from sklatent.tasks._candidates import (
     Clustering,
     best_of,
@@ -577,6 +577,7 @@ class LatentClusterer(
         n_samples: int = 1,
         cluster: int | None = None,
         *,
+        protect_extremes: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
         """Draw rows.
@@ -587,6 +588,9 @@ class LatentClusterer(
             Number of rows, at least one.
         cluster : int, default=None
             Draw from this cluster; None draws from all by their shares.
+        protect_extremes : int or None, default=None
+            With a number k, rows are drawn until none holds a number or date beyond the k-th
+            training value from either end, or a category of fewer than k training rows.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw.
 
@@ -599,7 +603,7 @@ class LatentClusterer(
         Raises
         ------
         ValueError
-            If there is no such cluster.
+            If there is no such cluster, or ``protect_extremes`` leaves hardly a row.
         """
         check_is_fitted(self)
         check_n_samples(n_samples)
@@ -610,8 +614,14 @@ class LatentClusterer(
                 f"cluster={cluster!r} is none of the clusters 0 to {self.n_clusters_ - 1}."
             )
         random = check_random_state(random_state)
-        codes = self.mixture_.draw(int(n_samples), cluster, random)
-        return self._held.decode(codes, self.table_.table, random)
+        table = self.table_.table
+
+        def draw(n: int) -> Any:
+            return self._held.decode(self.mixture_.draw(n, cluster, random), table, random)
+
+        if protect_extremes is None:
+            return draw(int(n_samples))
+        return sample_inside(draw, int(n_samples), table, protect_extremes, ())
 
     @property
     def cluster_centers_(self) -> Any:
