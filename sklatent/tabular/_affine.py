@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, Self
 import numpy as np
 
 from sklatent.tabular._blocks import Block
+from sklatent.tabular._cells import Cells
 from sklatent.tabular._codecs import Column
 from sklatent.tabular._columns import (
     Moments,
@@ -207,6 +208,11 @@ class AffineTable:
     def unknown(self, rows: AnyRows) -> np.ndarray:
         """No number is unknown."""
         return np.zeros(rows.shape, dtype=bool)
+
+    def cells(self, rows: AnyRows) -> list[Cells]:
+        """Give the numbers column by column."""
+        values, absent = _values_of(rows), np.isnan(_values_of(rows))
+        return [Cells("number", values[:, j], absent[:, j]) for j in range(self.n_encoded)]
 
     @property
     def takes_missing(self) -> bool:

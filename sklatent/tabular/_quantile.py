@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -162,6 +163,14 @@ class QuantileTable:
             names=self.names,
             dtype=rows.dtype,
         )
+
+    def cells(self, rows: AnyRows) -> list[Cells]:
+        """Give the cells column by column, in the family and unit of ``fit``."""
+        found = map(align, self.columns, _columns_of(rows), self.names)
+        return [
+            replace(cells, family=column["family"]) if cells.family == "number" else cells
+            for column, cells in zip(self.columns, found, strict=True)
+        ]
 
     takes_missing = True
 

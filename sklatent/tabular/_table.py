@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 
 from sklatent.tabular._blocks import Block
+from sklatent.tabular._cells import Cells
 from sklatent.tabular._known import Limit
 from sklatent.tabular._rows import MixedRows, Rows
 
@@ -138,6 +139,9 @@ class Table(Protocol):
 
     def without_missing(self, rows: AnyRows) -> AnyRows:
         """Fill the same cells of rows in their own units, for who does not read the matrix."""
+
+    def cells(self, rows: AnyRows) -> list[Cells]:
+        """Give the cells of validated rows column by column, in the units of ``fit``."""
 
     # -- rows out ------------------------------------------------------------------------------
 

@@ -97,8 +97,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     identifier_features : "auto", array-like of {bool, int, str} or None, default="auto"
         Columns that name rows; they are left out. See :class:`TabularEncoder`.
     handle_unknown : {"missing", "error"}, default="missing"
-        What becomes of levels that ``fit`` did not see: they count as rare ones, and a warning
-        names their columns; or they are refused.
+        What becomes of levels that ``fit`` did not see: they are rarer than any other, and a
+        warning names their columns; or they are refused.
     device : str, default="auto"
         Torch device of the ensemble, where ``estimator=None``; "auto" is a CUDA device if there
         is one.
@@ -144,9 +144,15 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     Tukey's outer fences have been moved there, or one such unit for all columns if their ranges are
     alike. Where ranges are alike and spreads are not, as in pictures, distances are Euclidean. The
     ensemble sees cells as at most 30 units out. Columns that were constant in ``fit`` are compared
-    in their own units, or in that of the picture. A missing cell is taken as the median; where
-    ``fit`` saw missing cells in a column, it is also a value of its own. Categories that ``fit``
-    did not see count as rare ones.
+    in their own units, or in that of the picture.
+
+    In mixed tables a number lies where its normal score says, or as many robust units out as it
+    lies beyond the others, whichever is farther. A level that ``fit`` did not see lies farther from
+    all rows than the rarest seen one: as far as a normal number that is exceeded as often as rows
+    had levels of their own. Another word in a column that was constant lies ten units out.
+
+    A missing cell is taken as the median, or the most frequent level; where ``fit`` saw missing
+    cells in a column, it is also a value of its own.
 
     References
     ----------
@@ -276,7 +282,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             rows = check_rows(self, X, reset=True, min_rows=2)
         self.table_ = table.fit_rows(rows)
         rows = table.table.blanked(rows)
-        self._view = DistanceView.fit(self.table_.table, rows)
+        self._view = DistanceView.fit(self.table_.table, rows, far=True)
         random = check_random_state(self.random_state)
         self._fit_estimator(X, rows, int(random.randint(2**31 - 1)), inside)
         chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])

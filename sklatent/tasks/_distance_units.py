@@ -24,6 +24,12 @@ RANGE_SHARE = 0.025
 ONE_UNIT = 4.0
 
 
+# Shares whose quantiles tell how a side of a column goes on beyond the last of them.
+TAIL = (0.5, 0.75, 0.95)
+# What is farther out than its rank says by less is where its rank says.
+SLACK = 0.5
+
+
 class Units(NamedTuple):
     """What columns are less, and what they are divided by, before they are compared."""
 
@@ -64,6 +70,65 @@ def fit_units(table: Table, matrix: NDArray[np.floating]) -> Units:
     picture = _ratio(own) > ONE_UNIT
     unit = np.where(varying | picture, common / table.scale, 1.0)
     return Units(center, unit, picture=picture)
+
+
+def tails(values: Matrix) -> Matrix:
+    """Learn how a column goes on where ranks no longer tell how far out a value is.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+        Training cells; NaN is a missing cell. At least one is not.
+
+    Returns
+    -------
+    tails : ndarray of shape (2, 3), dtype=float64
+        For the lower and the upper side the quantile where it starts, the distance there that
+        counts as one score, and by how much the logarithm of that grows from score to score.
+    """
+    some = _observed(values[:: max(1, len(values) // MAX_ROWS)])
+    scale = robust_scale(some) or robust_scale(_observed(values)) or 1.0
+    lower, upper = _tail(-some, scale), _tail(some, scale)
+    return np.array([[-lower[0], *lower[1:]], upper])
+
+
+def _tail(values: Matrix, scale: float) -> tuple[float, float, float]:
+    """Learn the upper side."""
+    quantiles, scores = np.quantile(values, TAIL), ndtri(TAIL)
+    inner, outer = np.diff(quantiles) / np.diff(scores)
+    # the rest of a column of which half is one value, as counts are, has a heavy tail
+    growth = 0.0 if inner > 0 else 1.0
+    unit = outer * np.exp(growth * (scores[2] - scores[1]) / 2)
+    return float(quantiles[2]), max(scale, float(unit)), growth
+
+
+def beyond(tails: Matrix, values: Matrix) -> Matrix:
+    """Return how far out values are, as scores that go on as the column does.
+
+    Parameters
+    ----------
+    tails : ndarray of shape (2, 3)
+        What :func:`tails` learned.
+    values : ndarray of shape (n_rows,)
+        Cells; NaN stays.
+
+    Returns
+    -------
+    far : ndarray of shape (n_rows,), dtype=float64
+        Scores less ``SLACK``, negative on the lower side; 0 for what is not in the tails.
+    """
+    far = [
+        _scores(sign * values, sign * side[0], *side[1:])
+        for sign, side in zip((-1, 1), tails, strict=True)
+    ]
+    return np.asarray(np.where(np.isnan(values), values, far[1] - far[0]))
+
+
+def _scores(values: Matrix, start: float, unit: float, growth: float) -> Matrix:
+    way = np.maximum(values - start, 0.0) / unit
+    if growth > 0:
+        way = np.log1p(growth * way) / growth
+    return np.where(way > 0, np.maximum(ndtri(TAIL[-1]) + way - SLACK, 0.0), 0.0)
 
 
 def _each(matrix: NDArray[np.floating], constant: NDArray[np.bool_]) -> tuple[Matrix, ...]:

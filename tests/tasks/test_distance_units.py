@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,19 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from sklatent import LatentAnomalyDetector, TabularEncoder
-from sklatent.tasks._distance_units import robust_scale
+from sklatent.tasks._distance_units import beyond, robust_scale, tails
 from sklatent.tasks._distance_view import DistanceView
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=2000)
 
 
-def view_of(X: Any) -> tuple[DistanceView, np.ndarray]:
+def view_of(X: Any, **options: Any) -> tuple[DistanceView, np.ndarray]:
     """Fit a view; give it and its matrix."""
     encoder = TabularEncoder()
     rows = encoder.read(X, reset=True)
     table = encoder.fit_rows(rows).table
-    view = DistanceView.fit(table, rows)
+    view = DistanceView.fit(table, rows, **options)
     return view, view.matrix(table, rows)
 
 
@@ -120,7 +121,7 @@ def test_state_of_a_view_and_of_one_without_units() -> None:
     assert DistanceView.from_state(view.to_state()) == view
     old = DistanceView.from_state([{"column": 0, "levels": None, "has_missing": False}])
     out = np.empty((2, 1))
-    old.blocks[0].fill(np.array([-2.5, 4.0]), out)
+    old.blocks[0].fill(np.array([-2.5, 4.0]), np.zeros(2), np.zeros(2, dtype=bool), out)
     assert out.ravel().tolist() == [-2.5, 4.0]
     assert old.metric == "cityblock"
     assert old.within_reach(np.array([1e9]))[0] == 1e9
@@ -163,3 +164,121 @@ def test_a_near_constant_pixel_does_not_explain_odd_pictures() -> None:
     parts = np.asarray(model.fit(fit).explain(odd))
     assert (parts.argmin(1) == 0).mean() < 0.02
     assert (parts[:, 0] / parts.sum(1)).mean() < 0.02
+
+
+# -- what a mixed table has that no training row has ----------------------------------------------
+
+
+def mixed(n: int, **columns: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd"))
+    return frame.assign(kind=rng.choice(["x", "y", "z"], n), **columns)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_far_cells_do_not_hide_outliers_in_mixed_tables(novelty: bool) -> None:
+    X = mixed(600)
+    X.loc[:11, "b"] = masked(0, 0.0)[:12, 2] / 1000
+    X.loc[12, "b"] = 999999.0
+    model = LatentAnomalyDetector(novelty=novelty, n_estimators=2, max_steps=20, random_state=0)
+    scores = model.fit(X).score_samples(X)
+    odd = np.r_[np.ones(12), np.zeros(587)]
+    assert roc_auc_score(odd, -np.delete(scores, 12)) > 0.98
+    assert scores.argmin() == 12
+
+
+@pytest.mark.parametrize("p", [1, 4, 16])
+@pytest.mark.parametrize("novelty", [False, True])
+def test_huge_cells_are_flagged_among_any_number_of_columns(p: int, novelty: bool) -> None:
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(400, p))).add_prefix("x").assign(kind=["a", "b"] * 200)
+    model = LatentAnomalyDetector(
+        novelty=novelty, contamination=0.01, n_estimators=2, max_steps=20, random_state=0
+    ).fit(X)
+    for value in (1e9, -1e9):
+        assert (model.predict(X.head(50).assign(x0=value)) == -1).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("volt", 240), ("region", "us"), ("open", False)])
+def test_what_was_constant_and_changes_is_flagged(name: str, value: Any) -> None:
+    X = mixed(300, volt=230, region="eu", open=True)
+    model = LatentAnomalyDetector(novelty=True, n_estimators=2, max_steps=20, random_state=0)
+    rows = X.head(40).assign(**{name: value})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model.fit(X)
+        assert (model.predict(rows) == -1).all()
+        assert (np.asarray(model.explain(rows)).argmin(1) == list(X).index(name)).all()
+
+
+LEVELS = {
+    "usual": np.repeat(["p", "q", "r"], [300, 200, 100]),
+    "rare": np.repeat(["p", "q", "r"], [400, 198, 2]),
+    "once": np.repeat(["p", "q", "r"], [400, 199, 1]),
+    "many": np.repeat([f"l{i}" for i in range(60)], 10),
+    "many rare": np.repeat([f"l{i}" for i in range(80)], np.r_[np.full(20, 27), np.ones(60, int)]),
+    "few numbers": np.repeat([1, 2, 7], [300, 295, 5]),
+}
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("case", LEVELS)
+def test_unseen_levels_are_rarer_than_the_rarest(case: str, novelty: bool) -> None:
+    levels = np.random.default_rng(4).permutation(LEVELS[case])
+    X = mixed(600, level=levels)
+    model = LatentAnomalyDetector(
+        novelty=novelty,
+        categorical_features=["kind", "level"],
+        n_estimators=2,
+        max_steps=20,
+        random_state=0,
+    ).fit(X)
+    seen, counts = np.unique(levels, return_counts=True)
+    rows, rarest = X.head(100), seen[counts.argmin()]
+    unseen: Any = 5 if case == "few numbers" else "never"
+    with pytest.warns(UserWarning, match="level"):
+        score = model.score_samples(rows.assign(level=unseen)).mean()
+    assert score < model.score_samples(rows.assign(level=rarest)).mean() - 0.1
+
+
+def test_a_first_missing_cell_is_no_fault_of_the_row() -> None:
+    X = mixed(400)
+    model = LatentAnomalyDetector(novelty=True, n_estimators=2, max_steps=20, random_state=0)
+    model.fit(X)
+    before = model.score_samples(X).mean()
+    for name in ("a", "kind"):
+        assert model.score_samples(X.assign(**{name: None})).mean() > before - 0.2
+
+
+@pytest.mark.parametrize(
+    ("draw", "share"),
+    [("normal", 0.99), ("uniform", 1.0), ("poisson", 0.98), ("exponential", 0.95)],
+)
+def test_most_values_are_where_their_ranks_say(draw: str, share: float) -> None:
+    rng = np.random.default_rng(5)
+    values = getattr(rng, draw)(size=4000) if draw != "poisson" else rng.poisson(3.0, size=4000)
+    X = pd.DataFrame({"x": values, "w": ["a", "b"] * 2000})
+    _, matrix = view_of(X, far=True)
+    scores = TabularEncoder().fit_transform(X)
+    assert (matrix[:, 0] == scores[:, 0]).mean() >= share
+    assert (np.abs(matrix[:, 0]) >= np.abs(scores[:, 0])).all()
+    # the order is that of the values
+    assert (np.diff(matrix[np.argsort(values, kind="stable"), 0]) >= -1e-12).all()
+
+
+def test_counts_of_which_most_are_zero_have_heavy_tails() -> None:
+    """Large counts among zeros are farther out, but not by as much as they are larger."""
+    rng = np.random.default_rng(6)
+    values = np.where(rng.random(2000) < 0.2, rng.lognormal(1.0, 1.0, 2000), 0.0)
+    far = tails(values)
+    hundred, million = beyond(far, np.array([1e2, 1e6]))
+    assert 3 < hundred < 10 < million < 20
+
+
+def test_values_far_beyond_the_others_are_far_though_fit_saw_them() -> None:
+    values = np.r_[NORMAL, 20.0, -30.0, 1e9]
+    _, matrix = view_of(pd.DataFrame({"x": values, "w": ["a"] * 1000 + ["b"] * 1003}), far=True)
+    np.testing.assert_allclose(matrix[-3:-1, 0], [20, -30], rtol=0.1)
+    assert matrix[-1, 0] > 1e8
+    _, matrix = view_of(pd.DataFrame({"x": values, "w": ["a"] * 1000 + ["b"] * 1003}))
+    assert np.abs(matrix).max() < 5  # where distances to all neighbours count
