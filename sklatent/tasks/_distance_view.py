@@ -152,7 +152,7 @@ class DistanceView:
             return cls(
                 tuple(Block(j, None, bool(may[j]), *p) for j, p in enumerate(pairs)), metric, REACH
             )
-        values = _values(table, rows) if far else np.full(matrix.shape, np.nan)
+        values = _values(table, rows)
         return cls(tuple(_mixed_blocks(table, matrix, values, far=far)), reach=REACH)
 
     @property
@@ -169,7 +169,7 @@ class DistanceView:
 
     def matrix(self, table: Table, rows: AnyRows) -> Matrix:
         """Return the matrix of validated rows, of shape (n_rows, sum of widths)."""
-        encoded, unseen = table.encode(rows), table.unknown(rows)
+        encoded, unseen = table.encode(rows), table.unknown(rows)[:, table.owners]
         has_tails = any(block.tails is not None for block in self.blocks)
         values = _values(table, rows) if has_tails else encoded
         out = np.empty((len(encoded), sum(block.width for block in self.blocks)))
@@ -209,7 +209,7 @@ def _mixed_blocks(table: Table, matrix: NDArray[Any], values: Matrix, *, far: bo
     blocks = []
     for j, may_miss in enumerate(table.may_miss(matrix).tolist()):
         codes, cells = matrix[:, j], values[:, j]
-        known, constant = far and not np.isnan(cells).all(), bool(table.constant[j])
+        known, constant = far and not np.isnan(cells).all(), not table.varying[j]
         ends = tails(cells) if known and not constant else None
         if table.numbers[j] or (known and constant):
             # the code of a constant number is in its own units
@@ -235,13 +235,13 @@ def _rarity(codes: NDArray[Any]) -> float:
 
 
 def _values(table: Table, rows: AnyRows) -> Matrix:
-    """Return cells as numbers, in any unit of times; NaN for words, booleans and missing ones."""
-    out = np.full(rows.shape, np.nan)
-    for j, cells in enumerate(table.cells(rows)):
-        if cells.family in ("number", "date", "datetime", "duration"):
-            missing = False if cells.missing is None else cells.missing
-            out[:, j] = np.where(missing, np.nan, cells.values)
-    return out
+    """Return the cell behind each encoded one as a number; NaN for words and missing ones."""
+    columns = []
+    for cells in table.cells(rows):
+        is_number = cells.family in ("number", "date", "datetime", "duration")
+        known = np.ones(len(rows), dtype=bool) if cells.missing is None else ~cells.missing
+        columns.append(np.where(known & is_number, cells.values, np.nan))
+    return np.column_stack(columns)[:, table.owners]
 
 
 def _frequent(codes: NDArray[Any], most: int = MOST_LEVELS) -> Matrix:
