@@ -183,10 +183,10 @@ TABLES: dict[str, Any] = {
     "one column": pd.DataFrame({"w": WORDS}),
     "one number": np.where(RNG.random((N, 1)) < 0.2, np.nan, X1[:, None]),
     "200 levels": pd.DataFrame(
-        {"w": [f"level {i % 200}" for i in range(400)], "x": [*range(399), 0]}
+        {"w": [f"level {i % 200}" for i in range(400)], "x": np.sin(range(400))}
     ),
     "1,000 levels": pd.DataFrame(
-        {"w": [f"level {i % 1000}" for i in range(1200)], "x": [*range(1199), 0]}
+        {"w": [f"level {i % 1000}" for i in range(1200)], "x": np.sin(range(1200))}
     ),
     "objects": np.column_stack([WORDS.astype(object), X1.astype(object)]),
     "objects with holes": np.array([["a", 1.0], [None, 2.0], ["b", np.nan]] * 9, dtype=object),
