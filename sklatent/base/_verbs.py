@@ -82,7 +82,17 @@ class Completing(Protocol):
     ) -> Any:
         """Return new rows that obey conditions."""
 
-    def impute(self, X: Any, rows: AnyRows, n_draws: int, random_state: Any) -> Any:
+    def sample_means(self, n_samples: int, rng: np.random.RandomState) -> Any:
+        """Return decoded codes of new rows."""
+
+    def impute(
+        self,
+        X: Any,
+        rows: AnyRows,
+        n_draws: int,
+        random_state: Any,
+        conditions: Mapping[Any, Any] | None,
+    ) -> Any:
         """Return rows whose missing cells are filled."""
 
     def sample_imputations(
@@ -253,7 +263,7 @@ class ReconstructionMixin:
 
 
 class CompletionMixin:
-    """Conditions and imputation: the verbs of a model of mixed tables that fill in cells."""
+    """Conditions and imputation: the verbs of a model that fills in cells."""
 
     def sample(
         self: Answering[Completing],
@@ -261,6 +271,7 @@ class CompletionMixin:
         *,
         conditions: Mapping[Any, Any] | None = None,
         protect_extremes: int | None = None,
+        noise: bool = True,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
         """Sample rows from the model.
@@ -273,13 +284,16 @@ class CompletionMixin:
             From column names (positions where ``fit`` saw an array) to what their cells must be:
             a value, a list or set of values, or a range as a tuple of two numbers, dates or
             ordered categories, both ends included, None for an open end. Every row obeys; the
-            other cells, and the codes, are sampled given these. Needs ``mode="quantile"``, which
-            mixed tables have.
+            other cells, and the codes, are sampled given these.
         protect_extremes : int or None, default=None
             With a number k, rows are drawn until none holds a number or date beyond the k-th
             training value from either end, or a category of fewer than k training rows: what a
             few people alone have does not come back. Columns with conditions are left to these.
             Of tables of numbers above 10,000 rows the ends of a random part count.
+        noise : bool, default=True
+            Whether cells scatter about what their code is decoded to, as those of real rows do.
+            If False, rows are decoded codes: smooth images, and in mixed tables the most likely
+            cells. Not with conditions.
         random_state : int, RandomState instance or None, default=None
             Pass an int for the same rows in each call.
 
@@ -304,7 +318,9 @@ class CompletionMixin:
 
         def draw(n: int) -> Any:
             if isinstance(asked, Mapping) and not asked:
-                return body.sample(n, rng)
+                return body.sample(n, rng) if noise else body.sample_means(n, rng)
+            if not noise:
+                raise ValueError("noise=False samples decoded codes, which obey no conditions.")
             body.check_completes("conditions", estimator=self)
             return body.sample_given(asked, n, rng)
 
@@ -316,6 +332,7 @@ class CompletionMixin:
         self: Answering[Completing],
         X: Any,
         *,
+        conditions: Mapping[Any, Any] | None = None,
         n_draws: int = 32,
         random_state: int | np.random.RandomState | None = 0,
     ) -> Any:
@@ -325,9 +342,13 @@ class CompletionMixin:
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
             Rows, some cells of which are missing.
+        conditions : mapping, default=None
+            What filled cells must be, by column, as in :meth:`sample`. Cells that are there are
+            not looked at.
         n_draws : int, default=32
-            Number of completions that are averaged. All rows are completed by the same random
-            numbers: what a row is filled with does not depend on the rows beside it.
+            Number of completions that are averaged; in tables of numbers, where means are exact
+            given a code, the number of codes tried, at least 64. All rows are completed by the
+            same random numbers: what a row is filled with does not depend on the rows beside it.
         random_state : int, RandomState instance or None, default=0
             Seed of the completions.
 
@@ -342,7 +363,7 @@ class CompletionMixin:
         if not isinstance(n_draws, Integral) or n_draws < 1:
             raise ValueError(f"Invalid value for 'n_draws': {n_draws}. At least one is needed.")
         body.check_completes("imputation", estimator=self)
-        return body.impute(X, self.read(X), int(n_draws), random_state)
+        return body.impute(X, self.read(X), int(n_draws), random_state, conditions)
 
     def sample_imputations(
         self: Answering[Completing],

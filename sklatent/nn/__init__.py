@@ -23,11 +23,13 @@ from sklatent.nn._layers import (
 )
 from sklatent.nn._mixtures import (
     draw_mixture,
+    draw_normal_between,
     draw_truncated,
     gaussian_log_prob,
     log_mass_between,
     mixture_log_prob,
     mixture_parts,
+    pick,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "columns_of",
     "draw_levels",
     "draw_mixture",
+    "draw_normal_between",
     "draw_truncated",
     "energy_distance",
     "gaussian_kl",
@@ -53,5 +56,6 @@ __all__ = [
     "mixture_log_prob",
     "mixture_parts",
     "mlp",
+    "pick",
     "squared_error",
 ]

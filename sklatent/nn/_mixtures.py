@@ -39,26 +39,62 @@ def draw_mixture(outputs: Tensor, generator: torch.Generator) -> Tensor:
     return drawn[:, 0]
 
 
+def pick(probability: Tensor, uniform: Tensor) -> Tensor:
+    """Choose columns (n, 1) of probabilities (n, q) by uniform numbers (n,)."""
+    reached = probability.double().cumsum(1)
+    return torch.searchsorted(reached, uniform[:, None]).clamp(max=probability.shape[1] - 1)
+
+
 def draw_truncated(
-    outputs: Tensor, low: float, high: float, generator: torch.Generator
+    outputs: Tensor,
+    low: float,
+    high: float,
+    generator: torch.Generator,
+    noise: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Draw from mixtures of normals (n, 3 * N_MIXED) within a range; and the log of its mass."""
+    """Draw from mixtures of normals (n, 3 * N_MIXED) within a range; and the log of its mass.
+
+    ``noise`` holds uniform numbers (2, n) to draw with instead of the generator.
+    """
     log_weights, means, log_scales = mixture_parts(outputs.double())
     lower, upper, mirrored = _standardized(low, high, means, log_scales)
     log_mass = log_weights + _log_between(lower, upper)
-    chosen = torch.multinomial(torch.softmax(log_mass, 1), 1, generator=generator)
+    share = torch.softmax(log_mass, 1)
+    if noise is None:
+        chosen = torch.multinomial(share, 1, generator=generator)
+    else:
+        chosen = pick(share, noise[0])
     lower, upper, mirrored = (part.gather(1, chosen) for part in (lower, upper, mirrored))
-    uniform = torch.empty_like(lower).uniform_(generator=generator)
+    if noise is None:
+        uniform = torch.empty_like(lower).uniform_(generator=generator)
+    else:
+        uniform = noise[1][:, None].to(lower)
+    drawn = _between(lower, upper, uniform)
+    drawn = torch.where(mirrored, -drawn, drawn)
+    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * drawn
+    return drawn[:, 0].clamp(low, high).to(outputs), torch.logsumexp(log_mass, 1).to(outputs)
+
+
+def draw_normal_between(lower: Tensor, upper: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn uniform numbers into standard normal ones within intervals; and the log of their mass.
+
+    All are of one shape.
+    """
+    mirrored = lower > 0
+    lower, upper = torch.where(mirrored, -upper, lower), torch.where(mirrored, -lower, upper)
+    drawn = _between(lower, upper, torch.where(mirrored, 1 - uniform, uniform))
+    return torch.where(mirrored, -drawn, drawn), _log_between(lower, upper)
+
+
+def _between(lower: Tensor, upper: Tensor, uniform: Tensor) -> Tensor:
     log_share = torch.logaddexp(
         torch.log1p(-uniform) + torch.special.log_ndtr(lower),
         torch.log(uniform) + torch.special.log_ndtr(upper),
     )
     # so far out that no number holds the share, all of it lies at the nearest edge
     share = torch.exp(log_share).clamp(SMALLEST, 1 - 1e-16)
-    drawn = torch.special.ndtri(share).clamp(lower, upper)
-    drawn = torch.where(mirrored, -drawn, drawn)
-    drawn = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * drawn
-    return drawn[:, 0].clamp(low, high).to(outputs), torch.logsumexp(log_mass, 1).to(outputs)
+    drawn: Tensor = torch.special.ndtri(share).clamp(lower, upper)
+    return drawn
 
 
 def log_mass_between(outputs: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:

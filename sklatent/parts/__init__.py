@@ -1,7 +1,9 @@
 """What models are put together from: objects that a body holds, and where training starts."""
 
-from sklatent.parts._calibration import Calibration, fit_marginals
+from sklatent.parts._calibration import Calibration, fit_marginals, marginal_digits
 from sklatent.parts._completer import MAX_NUMBERS, N_PARTICLES, SHARED_PARTICLES, Completer
+from sklatent.parts._number_completer import N_CODES, NumberCompleter
+from sklatent.parts._number_grid import NumberGrid
 from sklatent.parts._principal import PrincipalAxes, principal_axes
 from sklatent.parts._prior import (
     ImportanceDraws,
@@ -34,6 +36,7 @@ __all__ = [
     "MAX_AUTO",
     "MAX_NUMBERS",
     "NOISE_MARGIN",
+    "N_CODES",
     "N_PARTICLES",
     "SHARED_PARTICLES",
     "Calibration",
@@ -41,6 +44,8 @@ __all__ = [
     "ImportanceDraws",
     "ImportanceSampler",
     "LatentPrior",
+    "NumberCompleter",
+    "NumberGrid",
     "PrincipalAxes",
     "Rotation",
     "Scatter",
@@ -52,6 +57,7 @@ __all__ = [
     "fit_mixture",
     "kl_from_all",
     "linear_start",
+    "marginal_digits",
     "measure_scatter",
     "normal_draws",
     "posterior_of",

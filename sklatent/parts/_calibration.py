@@ -1,11 +1,13 @@
 """From decoded means to rows that look real: residual noise, then each column's own marginal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
+
+from sklatent.tabular import GaussianFill, decimals_of
 
 Array = NDArray[np.floating]
 
@@ -74,6 +76,11 @@ def add_residual_noise(
     normal = rng.standard_normal(decoded.shape)
     if noise["factor"].size:
         normal = normal @ noise["factor"].T.astype(np.float64)
+    return add_residuals(decoded, noise, normal)
+
+
+def add_residuals(decoded: Array, noise: dict[str, Array], normal: Array) -> Array:
+    """Add to decoded means the residuals at the quantiles that normal scores stand for."""
     level = np.clip(ndtr(normal) * N_LEVELS - 0.5, 0, N_LEVELS - 1)
     low = np.floor(level).astype(int)
     high = np.minimum(low + 1, N_LEVELS - 1)
@@ -129,21 +136,34 @@ def _marginal(drawn: Array, column: Array) -> tuple[Array, Array, bool]:
     return np.quantile(drawn, _levels()), np.quantile(column, _levels()), whole
 
 
+def marginal_digits(values: Array) -> list[int]:
+    """Fewest decimals that hold all values of each column, -1 where these are more than six."""
+    digits = []
+    for column in values.T:
+        known = column[~np.isnan(column)]
+        # most columns of fractions show in a few cells that they are such
+        few = decimals_of(known[:: max(1, len(known) // N_KNOTS)])
+        digits.append(few if few < 0 else decimals_of(known))
+    return digits
+
+
 def _levels() -> Array:
     """Levels of the quantiles, denser in the tails, where a column may reach far."""
     tail = 0.5 ** np.arange(8, 13)
     return np.unique(np.concatenate([np.linspace(0, 1, N_KNOTS - 2 * len(tail)), tail, 1 - tail]))
 
 
-def match_marginals(rows: Array, maps: list[tuple[Array, Array, bool]]) -> Array:
-    """Map each column of sampled rows to its training marginal."""
+def match_marginals(
+    rows: Array, maps: list[tuple[Array, Array, bool]], decimals: list[int]
+) -> Array:
+    """Map each column of sampled rows to its training marginal, -1 decimals being as they come."""
     matched = np.empty(rows.shape)
-    for j, (source, target, whole) in enumerate(maps):
+    for j, ((source, target, _), digits) in enumerate(zip(maps, decimals, strict=True)):
         if len(target) == len(source) + 1:
             matched[:, j] = target[np.searchsorted(source, rows[:, j], side="left")]
         else:
             mapped = np.interp(rows[:, j], source, target)
-            matched[:, j] = np.round(mapped) if whole else mapped
+            matched[:, j] = mapped if digits < 0 else np.round(mapped, digits)
     return matched
 
 
@@ -157,10 +177,22 @@ class Calibration:
         What :func:`fit_residual_noise` found.
     marginals : list of (ndarray, ndarray, bool)
         What :func:`fit_marginals` found; empty before.
+    digits : list of int
+        Fewest decimals that hold all values of a column, -1 where these are more than six. Files
+        of earlier releases have none: they tell whole numbers alone.
+    residuals : GaussianFill or None
+        Distribution of the residuals, in units of their standard deviations; None in these files.
     """
 
     noise: dict[str, Array]
     marginals: list[tuple[Array, Array, bool]]
+    digits: list[int] = field(default_factory=list)
+    residuals: GaussianFill | None = None
+
+    @property
+    def decimals(self) -> list[int]:
+        """Decimals of each column, -1 for any."""
+        return self.digits or [0 if whole else -1 for _, _, whole in self.marginals]
 
     @classmethod
     def none(cls, n_columns: int) -> "Calibration":
@@ -176,15 +208,22 @@ class Calibration:
         """Add noise to decoded means."""
         return add_residual_noise(decoded, self.noise, rng)
 
+    def noisy(self, decoded: Array, scores: Array) -> Array:
+        """Add to decoded means the residuals that normal scores stand for."""
+        return add_residuals(decoded, self.noise, scores)
+
     def matched(self, rows: Array) -> Array:
         """Map each column of rows, in the units of the table, to its training marginal."""
-        return match_marginals(rows, self.marginals) if self.marginals else rows
+        return match_marginals(rows, self.marginals, self.decimals) if self.marginals else rows
 
     def to_state(self) -> dict[str, Any]:
         """Give plain values and arrays."""
-        return {"noise": self.noise, "marginals": self.marginals}
+        residuals = None if self.residuals is None else self.residuals.to_state()
+        return {**vars(self), "residuals": residuals}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Calibration":
         """Make the calibration that gave this state."""
-        return cls(**state)
+        residuals = state.get("residuals")
+        fill = None if residuals is None else GaussianFill.from_state(residuals)
+        return cls(**{**state, "residuals": fill})

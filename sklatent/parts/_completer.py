@@ -20,6 +20,7 @@ from sklatent.nn import (
     gaussian_log_prob,
     log_mass_between,
     mixture_parts,
+    pick,
 )
 from sklatent.parts._prior import draw_codes
 
@@ -112,7 +113,7 @@ class Completer:
     same_noise : bool, default=False
         Whether all rows are completed by the same random numbers, which cover their range evenly:
         the completions of a row then do not depend on the rows beside it, their mean is more
-        exact, but those of two rows go together. Not with limits or missing cells.
+        exact, but those of two rows go together. Not with missing cells.
     """
 
     def __init__(
@@ -189,10 +190,16 @@ class Completer:
         for column in self._ordered(limited=True):
             hidden = self.module.hidden_of(trunk, context, belief, column)
             guess = guide.guess(belief, column)
-            new, log_mass = self._draw_within(hidden, column, guess, self.limits[column])
-            cells, context = self._with(cells, context, new, column)
-            belief = guide.seen(belief, new, column)
-            log_weight = log_weight + log_mass.view(n, m)
+            noise = self._even(m).repeat(1, n) if self.same_noise else None
+            new, log_mass = self._draw_within(hidden, column, guess, self.limits[column], noise)
+            unknown = torch.isnan(cells[:, column])
+            new = torch.where(unknown, new, cells[:, column])
+            # known cells were counted at the start
+            added = torch.where(unknown[:, None], self.module.vector_of(new, column), 0.0)
+            belief = guide.seen(belief, torch.where(unknown, new, torch.nan), column)
+            cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
+            context = context + added
+            log_weight = log_weight + torch.where(unknown, log_mass, 0.0).view(n, m)
         return Particles(trunk, context, cells, belief), torch.softmax(log_weight, 1)
 
     def _finished(self, x: Tensor, particles: Particles, chosen: Tensor, n_draws: int) -> Tensor:
@@ -225,12 +232,6 @@ class Completer:
         order = self.module.columns.in_table_order
         return [column for column in order if (column in self.limits) is limited]
 
-    def _with(
-        self, cells: Tensor, context: Tensor, new: Tensor, column: int
-    ) -> tuple[Tensor, Tensor]:
-        cells = torch.cat([cells[:, :column], new[:, None], cells[:, column + 1 :]], 1)
-        return cells, context + self.module.vector_of(new, column)
-
     def _codes(self, cells: Tensor, m: int) -> tuple[Tensor, Tensor]:
         """Draw codes (n, m, k) and give their log-weights (n, m)."""
         mean, log_variance = self.module.infer_stored(cells, (~torch.isnan(cells)).to(cells))
@@ -254,10 +255,7 @@ class Completer:
             return self.module.draw_cells(hidden, column, guess, self.generator)
         heads = self.module.heads
         if column < heads.n_categories:
-            logits = heads.level_logits(hidden, column, guess)
-            if noise is None:
-                return draw_levels(logits, self.generator)
-            return pick(torch.softmax(logits, 1), noise[0])[:, 0].to(logits)
+            return self._draw_levels(heads.level_logits(hidden, column, guess), noise)
         outputs = heads.number_outputs(hidden, column, guess)
         if noise is None:
             return draw_mixture(outputs, self.generator)
@@ -267,8 +265,13 @@ class Completer:
         drawn: Tensor = means.gather(1, chosen) + torch.exp(log_scales.gather(1, chosen)) * normal
         return drawn[:, 0]
 
+    def _draw_levels(self, logits: Tensor, noise: Tensor | None) -> Tensor:
+        if noise is None:
+            return draw_levels(logits, self.generator)
+        return pick(torch.softmax(logits, 1), noise[0])[:, 0].to(logits)
+
     def _draw_within(
-        self, hidden: Tensor, column: int, guess: Guess, limit: Any
+        self, hidden: Tensor, column: int, guess: Guess, limit: Any, noise: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Draw cells (n,) within a limit, and give the log-probability (n,) that it holds."""
         heads = self.module.heads
@@ -277,25 +280,19 @@ class Completer:
             allowed = torch.from_numpy(limit).to(logits.device)
             within = logits.masked_fill(~allowed, -torch.inf)
             log_mass = torch.logsumexp(within, 1) - torch.logsumexp(logits, 1)
-            drawn = draw_levels(within, self.generator)
+            drawn = self._draw_levels(within, noise)
         elif isinstance(limit, tuple):
             outputs = heads.number_outputs(hidden, column, guess)
-            drawn, log_mass = draw_truncated(outputs, limit[0], limit[1], self.generator)
+            drawn, log_mass = draw_truncated(outputs, limit[0], limit[1], self.generator, noise)
         else:
             outputs = heads.number_outputs(hidden, column, guess)
             # one by one: all at once would fill the memory
             each = [log_mass_between(outputs, low, high) for _, low, high in limit.tolist()]
             log_masses = torch.stack(each, 1)
-            chosen = draw_levels(log_masses, self.generator).long()
+            chosen = self._draw_levels(log_masses, noise).long()
             drawn = torch.from_numpy(limit[:, 0]).to(outputs)[chosen]
             log_mass = torch.logsumexp(log_masses, 1)
         missing = heads.missing_logits(hidden, column)
         if missing is not None:  # a cell that obeys is there
             log_mass = log_mass + torch.nn.functional.logsigmoid(-missing)
         return drawn, log_mass
-
-
-def pick(probability: Tensor, uniform: Tensor) -> Tensor:
-    """Choose columns (n, 1) of probabilities (n, q) by uniform numbers (n,)."""
-    reached = probability.double().cumsum(1)
-    return torch.searchsorted(reached, uniform[:, None]).clamp(max=probability.shape[1] - 1)

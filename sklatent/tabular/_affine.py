@@ -299,10 +299,6 @@ class AffineTable:
 
     # -- what is known about rows --------------------------------------------------------------
 
-    def check_completes(self, what: str, *, estimator: Any) -> None:
-        """Refuse to complete rows."""
-        _refuse(what, type(estimator).__name__)
-
     def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
         """Refuse conditions."""
         _refuse("conditions")
@@ -316,7 +312,13 @@ class AffineTable:
         """Refuse conditions."""
         _refuse("conditions")
 
-    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+    def filled(
+        self,
+        X: Any,
+        rows: AnyRows,
+        completions: Sequence[np.ndarray],
+        conditions: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Refuse to fill cells."""
         _refuse("imputation")
 
@@ -394,10 +396,10 @@ def _blanked(rows: Rows, columns: list[int]) -> Rows:
     return replace(rows, values=values)
 
 
-def _refuse(what: str, name: str = "TabularEncoder") -> NoReturn:
+def _refuse(what: str) -> NoReturn:
     raise ValueError(
-        f"This model was fitted to numbers alone, in mode 'affine', which has no {what}: "
-        f"fit {name}(mode='quantile') instead."
+        f"A table of numbers alone, in mode 'affine', has no {what}: fit "
+        "TabularEncoder(mode='quantile') instead."
     )
 
 

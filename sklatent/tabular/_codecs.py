@@ -118,7 +118,7 @@ def _fit_number(distinct: np.ndarray, counts: np.ndarray, n_quantiles: int, unit
         # Where no training cell lies between two values, one cell is shared by all such gaps.
         "floor": 1.0 / (n * max(1, narrow)),
         "step": _step(distinct, unit) if distinct.dtype == np.int64 else 0,
-        "decimals": -1 if distinct.dtype == np.int64 else _decimals(distinct),
+        "decimals": -1 if distinct.dtype == np.int64 else decimals_of(distinct),
     }
 
 
@@ -165,8 +165,19 @@ def _step(values: np.ndarray, unit: str) -> int:
     return 1
 
 
-def _decimals(values: np.ndarray) -> int:
-    """Return the fewest decimals, up to six, to which all values are rounded already, or -1."""
+def decimals_of(values: np.ndarray) -> int:
+    """Find how many decimals the values of a column have.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        In float32 or float64.
+
+    Returns
+    -------
+    decimals : int
+        The fewest, up to six, to which all values are rounded already, or -1.
+    """
     wide = values.astype(np.float64)
     for decimals in range(_MOST_DECIMALS + 1):
         if (np.round(wide, decimals).astype(values.dtype) == values).all():

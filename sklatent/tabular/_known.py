@@ -68,6 +68,16 @@ def limits_of(
     return limits
 
 
+def as_lists(conditions: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Give conditions in which one value is a list of one, which has an interval or a mask."""
+    if not isinstance(conditions, Mapping):
+        return conditions
+    listed = {}
+    for name, wanted in conditions.items():
+        listed[name] = wanted if _is_list(wanted) else [wanted]
+    return listed
+
+
 def obeying(
     fitted: Sequence[Column],
     names: Sequence[Any],
@@ -92,7 +102,30 @@ def obeying(
     columns : list of Cells
         The rows.
     """
-    columns = decode_columns(list(fitted), matrix)
+    return moved(fitted, names, conditions, decode_columns(list(fitted), matrix))
+
+
+def moved(
+    fitted: Sequence[Column],
+    names: Sequence[Any],
+    conditions: Mapping[Any, Any],
+    drawn: Sequence[Cells],
+) -> list[Cells]:
+    """Move numbers to the nearest values that obey conditions; levels that obey are drawn.
+
+    Parameters
+    ----------
+    fitted, names, conditions
+        As in :func:`obeying`.
+    drawn : sequence of Cells
+        The rows.
+
+    Returns
+    -------
+    columns : list of Cells
+        The rows, in which all numbers obey.
+    """
+    columns = list(drawn)
     for place, column, name, wanted in _each(fitted, names, conditions):
         if column["kind"] != "number":
             continue

@@ -35,14 +35,41 @@ def number_cells(values: np.ndarray, schema: FrameSchema) -> list[Cells]:
     values = np.where(absent, 0.0, values)
     return [
         Cells(
-            "boolean" if kind == "bool" else "number",
-            to_kind(values[:, j], kind),
+            "boolean" if store["kind"] == "bool" else "number",
+            to_kind(values[:, j], store["kind"]),
             absent[:, j] if absent[:, j].any() else None,
-            store={"dtype": "float64", "kind": "float64"}
-            if kind == "object"
-            else {"dtype": dtype, "kind": kind},
+            store=store,
         )
-        for j, (dtype, kind) in enumerate(zip(schema.dtypes, schema.kinds, strict=True))
+        for j, store in enumerate(number_stores(schema, values.dtype, values.shape[1]))
+    ]
+
+
+def number_stores(
+    schema: FrameSchema | None, dtype: np.dtype[Any], n_columns: int
+) -> list[dict[str, Any]]:
+    """Say how a library keeps the columns of a table of numbers.
+
+    Parameters
+    ----------
+    schema : FrameSchema or None
+        Names and dtypes of the columns; None for an array.
+    dtype : dtype
+        Of an array.
+    n_columns : int
+        Number of columns.
+
+    Returns
+    -------
+    stores : list of dict
+        The "dtype" and the "kind" of each column; float64 for objects and decimals.
+    """
+    if schema is None:
+        return [{"dtype": dtype.name, "kind": dtype.name}] * n_columns
+    return [
+        {"dtype": "float64", "kind": "float64"}
+        if kind == "object"
+        else {"dtype": dtype_, "kind": kind}
+        for dtype_, kind in zip(schema.dtypes, schema.kinds, strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ from sklatent.tabular._extremes import inside_column
 from sklatent.tabular._filling import average, fill_missing
 from sklatent.tabular._frames import FrameSchema
 from sklatent.tabular._identifiers import new_identifiers
-from sklatent.tabular._known import Limit, limits_of, obeying
+from sklatent.tabular._known import Limit, limits_of, moved, obeying
 from sklatent.tabular._mixed import (
     align,
     blocks,
@@ -238,9 +238,6 @@ class QuantileTable:
 
     # -- what is known about rows --------------------------------------------------------------
 
-    def check_completes(self, what: str, *, estimator: Any) -> None:
-        """Accept: cells of such tables are modelled one by one."""
-
     def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
         """Translate conditions on columns into codes and scores."""
         return limits_of(self.columns, self.names, conditions)
@@ -255,10 +252,18 @@ class QuantileTable:
         columns = obeying(self.columns, self.names, conditions, matrix)
         return self._contained(columns if rng is None else self._named(columns, rng), self.dtype)
 
-    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+    def filled(
+        self,
+        X: Any,
+        rows: AnyRows,
+        completions: Sequence[np.ndarray],
+        conditions: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Copy rows, and fill their missing cells with the average of several completions."""
         library = None if self.schema is None else self.schema.library
         columns, drawn = _columns_of(rows), average(self.columns, completions)
+        if conditions:
+            drawn = moved(self.columns, self.names, conditions, drawn)
         drawn = [
             as_words(fill) if cells.family in ("label", "empty") else fill
             for fill, cells in zip(drawn, columns, strict=True)

@@ -195,22 +195,6 @@ class Table(Protocol):
 
     # -- what is known about rows --------------------------------------------------------------
 
-    def check_completes(self, what: str, *, estimator: Any) -> None:
-        """Refuse to complete rows of a table of which only whole rows are modelled.
-
-        Parameters
-        ----------
-        what : str
-            What was asked for: "conditions" or "imputation".
-        estimator : estimator instance
-            Whose name the message gives.
-
-        Raises
-        ------
-        ValueError
-            If the table is affine.
-        """
-
     def limits(self, conditions: Mapping[Any, Any]) -> dict[int, Limit]:
         """Translate conditions on columns into codes and scores, by position of the column."""
 
@@ -225,7 +209,13 @@ class Table(Protocol):
         An array comes in the precision of the rows of ``fit``.
         """
 
-    def filled(self, X: Any, rows: AnyRows, completions: Sequence[np.ndarray]) -> Any:
+    def filled(
+        self,
+        X: Any,
+        rows: AnyRows,
+        completions: Sequence[np.ndarray],
+        conditions: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Copy rows, and fill missing cells with the average of completions of their matrix.
 
         Parameters
@@ -236,6 +226,8 @@ class Table(Protocol):
             What :meth:`read` made of them.
         completions : sequence of ndarray of shape (n_samples, n_encoded)
             Encoded rows without missing cells.
+        conditions : mapping or None, default=None
+            What filled cells obey, as in :meth:`limits`.
 
         Returns
         -------

@@ -281,20 +281,55 @@ def test_wrong_numbers_of_rows_and_draws(pandas_model: VAETransformer) -> None:
             pandas_model.impute(PLANTS.head(), n_draws=wrong)
 
 
-def test_models_of_numbers_alone_say_how_to_get_these_verbs() -> None:
-    X = np.random.default_rng(0).normal(size=(30, 3))
-    model = VAETransformer(1, random_state=0).fit(X)
-    assert model.table_.mode_ == "affine"
-    with pytest.raises(ValueError, match=r"no conditions: .*mode='quantile'"):
-        model.sample(2, conditions={0: (0, None)})
-    holes = X.copy()
-    holes[0, 0] = np.nan
-    for verb in (model.impute, model.sample_imputations):
-        with pytest.raises(ValueError, match=r"no imputation: .*mode='quantile'"):
-            verb(holes)
-    again = fitted(X, mode="quantile", max_steps=5)
-    assert (again.sample(5, conditions={0: (0, None)})[:, 0] >= 0).all()
-    assert not np.isnan(again.impute(holes)).any()  # holes are new to it
+def test_filled_cells_obey_conditions(pandas_model: VAETransformer) -> None:
+    holes = PLANTS.head(30).copy()
+    for name in ("soil", "height_cm", "n_flowers", "sown", "exact"):
+        holes.loc[::2, name] = None
+    gone = holes.isna()
+    wanted = {
+        "soil": ["clay", "peat"],
+        "height_cm": (20, 40),
+        "n_flowers": [2, 5],
+        "sown": ("2020-01-01", "2020-06-30"),
+        "exact": 4.25,
+    }
+    filled = pandas_model.impute(holes, conditions=wanted)
+    assert filled.loc[::2, "soil"].isin(["clay", "peat"]).all()
+    assert filled.loc[::2, "height_cm"].between(20, 40).all()
+    assert filled.loc[::2, "n_flowers"].isin([2, 5]).all()
+    assert filled.loc[::2, "sown"].between("2020-01-01", "2020-06-30").all()
+    assert (filled.loc[::2, "exact"] == 4.25).all()
+    # cells that were there need not obey
+    for name in holes:
+        there = ~gone[name]
+        assert filled.loc[there, name].astype(str).equals(holes.loc[there, name].astype(str))
+    # and the other cells know of it: taller plants have larger leaves
+    holes["leaf_mm"] = np.nan
+    holes["height_cm"] = np.nan
+    low, high = (
+        pandas_model.impute(holes, conditions={"height_cm": ends})["leaf_mm"].mean()
+        for ends in ((None, 15), (90, None))
+    )
+    free = pandas_model.impute(holes)["leaf_mm"].mean()
+    assert low < free < high
+    # a row does not depend on the rows beside it
+    for i in (0, 3):
+        alone = pandas_model.impute(holes.iloc[[i]], conditions={"height_cm": (90, None)})
+        beside = pandas_model.impute(holes, conditions={"height_cm": (90, None)})
+        pd.testing.assert_frame_equal(alone, beside.iloc[[i]], rtol=1e-4)
+    with pytest.raises(ValueError, match="'mud'"):
+        pandas_model.impute(holes, conditions={"soil": "mud"})
+
+
+def test_decoded_codes_are_samples_without_noise(pandas_model: VAETransformer) -> None:
+    rows = pandas_model.sample(40, noise=False, random_state=0)
+    assert list(rows.dtypes) == list(PLANTS.dtypes)
+    again = pandas_model.inverse_transform(pandas_model.transform(rows))
+    assert (again["family"] == rows["family"]).mean() > 0.3
+    noisy = pandas_model.sample(200, random_state=0)
+    assert rows["exact"].std() < noisy["exact"].std()
+    with pytest.raises(ValueError, match="noise=False"):
+        pandas_model.sample(3, noise=False, conditions={"soil": "peat"})
 
 
 def test_unfitted() -> None:

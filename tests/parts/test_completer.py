@@ -231,7 +231,7 @@ def test_a_limited_cell_counts_as_one_that_is_there(categories: TabularVAE) -> N
     column = categories.columns.places.index(1)
     hidden = torch.randn(5, 96, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     guess = Guess(torch.zeros(5).double(), torch.zeros(5).double())
-    _, log_mass = completer._draw_within(hidden, column, guess, np.ones(2, bool))
+    _, log_mass = completer._draw_within(hidden, column, guess, np.ones(2, bool), None)
     logits = categories.heads.missing_logits(hidden, column)
     assert logits is not None
     torch.testing.assert_close(log_mass, torch.nn.functional.logsigmoid(-logits))

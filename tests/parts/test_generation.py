@@ -12,6 +12,7 @@ from sklatent.parts._calibration import (
     add_residual_noise,
     fit_marginals,
     fit_residual_noise,
+    marginal_digits,
     match_marginals,
 )
 from sklatent.parts._prior import draw_codes, fit_mixture, normal_draws, standard_normal
@@ -211,14 +212,15 @@ def test_marginals_are_matched_by_monotone_maps() -> None:
             np.full(3000, 4.0),
         ]
     )
-    maps = fit_marginals(rng.normal(size=(10_000, 4)), table)
+    maps, digits = fit_marginals(rng.normal(size=(10_000, 4)), table), marginal_digits(table)
+    assert digits == [-1, 1, -1, 0]
     # values beyond what was sampled for the fit stay within the bounds of the table
     grid = np.repeat(np.linspace(-9, 9, 2001)[:, None], 4, axis=1)
-    mapped = match_marginals(grid, maps)
+    mapped = match_marginals(grid, maps, digits)
     assert (np.diff(mapped, axis=0) >= 0).all()
     assert np.array_equal(mapped[0], table.min(0))
     assert np.array_equal(mapped[-1], table.max(0))
-    matched = match_marginals(rng.normal(size=(20_000, 4)), maps)
+    matched = match_marginals(rng.normal(size=(20_000, 4)), maps, digits)
     for level in (0.05, 0.25, 0.75, 0.95):
         assert np.quantile(matched[:, 0], level) == pytest.approx(
             np.quantile(table[:, 0], level), rel=0.1, abs=0.02
@@ -237,6 +239,6 @@ def test_marginal_at_the_limit_of_few_values(n_distinct: int) -> None:
     rng = np.random.default_rng(0)
     table = np.repeat(np.arange(n_distinct, dtype=float), 10)[:, None]
     maps = fit_marginals(rng.normal(size=(10_000, 1)), table)
-    matched = match_marginals(rng.normal(size=(5000, 1)), maps)
+    matched = match_marginals(rng.normal(size=(5000, 1)), maps, marginal_digits(table))
     assert (matched == np.round(matched)).all()
     assert np.quantile(matched, 0.5) == pytest.approx(n_distinct / 2, abs=5)

@@ -36,7 +36,7 @@ class VAETransformer(
     ``x = b + z V + r * g(asinh(z)) + e``, and training starts at probabilistic PCA. In a mixed
     table, of categories, dates, numbers and missing values, the columns of a row are drawn
     in turn given its code and the columns before, each with the likelihood of its kind:
-    ``p(x | z) = prod_j p(x_j | z, x_1, ..., x_{j-1})``. Such models also draw rows that obey
+    ``p(x | z) = prod_j p(x_j | z, x_1, ..., x_{j-1})``. Both also draw rows that obey
     (``sample(conditions=...)``) and fill missing cells (``impute``, ``sample_imputations``).
 
     Parameters
@@ -80,8 +80,7 @@ class VAETransformer(
         given the others of the row, and integrated out in likelihoods. "quantile"
         takes categories, dates and missing values as values of their own: ranks of numbers, codes
         of categories (:class:`TabularEncoder`), and one likelihood per kind of column. "auto" is
-        "affine" where that is possible and nothing is missing. Conditions and imputation need
-        "quantile".
+        "affine" where that is possible and nothing is missing.
     batch_size : int or "auto", default="auto"
         Rows per step; "auto" is a sixteenth of the rows, as a power of two within [16, 128], in
         mixed tables [16, 256].
@@ -142,7 +141,9 @@ class VAETransformer(
     the decoded mean. ``sample`` draws the noise from the residuals themselves (conditional
     quantiles per column, coupled by a Gaussian copula) and maps each column to its training
     marginal, so that values, spikes and bounds come back as they were; the likelihood is that of
-    the model before this last map.
+    the model before this last map. Conditions and known cells weigh codes, drawn about the most
+    likely one and from the prior, by a normal distribution of all residuals of a row together,
+    which also tells of the other cells.
 
     In mixed tables a category has a probability for each level, a number a mixture of normal
     distributions of its normal score, and a column with missing cells the probability that one is

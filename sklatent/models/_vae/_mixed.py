@@ -14,6 +14,7 @@ from sklatent.base import AnyRows, MixedTables, in_parts
 from sklatent.models._vae._body import ROTATED_KL, VariationalBody
 from sklatent.models._vae._tabular_vae import TabularVAE, tabular_recipe
 from sklatent.parts import MAX_NUMBERS, N_PARTICLES, SHARED_PARTICLES, Completer
+from sklatent.tabular import as_lists
 
 if TYPE_CHECKING:
     from sklatent.models._vae._estimator import VAETransformer  # noqa: F401 (named in a string)
@@ -95,20 +96,39 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
             drawn[:, at] = code
         return self.table.obeying(conditions, drawn, rng)
 
-    def impute(self, X: Any, rows: AnyRows, n_draws: int, random_state: Any) -> Any:
+    def sample_means(self, n_samples: int, rng: np.random.RandomState) -> Any:
+        """Sample the most likely cells of codes."""
+        decoded = self.run_on_codes("decode", self.prior.draw(n_samples, rng).astype(np.float32))
+        return self.table.sampled(decoded.astype(self.table.dtype, copy=False), rng)
+
+    def impute(
+        self,
+        X: Any,
+        rows: AnyRows,
+        n_draws: int,
+        random_state: Any,
+        conditions: Mapping[Any, Any] | None,
+    ) -> Any:
         """Fill missing cells with the average of completions by the same random numbers."""
-        completions = self._completions(rows, n_draws, random_state, same_noise=True)
-        return self.table.filled(X, rows, completions)
+        limits = self.table.limits(as_lists(conditions or {}))
+        completions = self._completions(rows, n_draws, random_state, limits, same_noise=True)
+        return self.table.filled(X, rows, completions, conditions)
 
     def sample_imputations(
         self, X: Any, rows: AnyRows, n_samples: int, random_state: Any
     ) -> list[Any]:
         """Complete rows several times."""
-        completions = self._completions(rows, n_samples, random_state, same_noise=False)
+        completions = self._completions(rows, n_samples, random_state, {}, same_noise=False)
         return [self.table.filled(X, rows, [one]) for one in completions]
 
     def _completions(
-        self, rows: AnyRows, n_draws: int, random_state: Any, *, same_noise: bool
+        self,
+        rows: AnyRows,
+        n_draws: int,
+        random_state: Any,
+        limits: Mapping[int, Any],
+        *,
+        same_noise: bool,
     ) -> list[NDArray[Any]]:
         """Complete rows as matrices, (n, p) each."""
         x = self.table.encode(rows).astype(np.float64)
@@ -117,7 +137,7 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
         if len(unknown):
             rng = check_random_state(random_state)
             part = x[unknown].astype(np.float32)
-            drawn = self._complete(part, n_draws, rng, same_noise=same_noise)
+            drawn = self._complete(part, n_draws, limits, rng, same_noise=same_noise)
             for i, matrix in enumerate(completions):
                 matrix[unknown] = np.where(np.isnan(x[unknown]), drawn[:, i], x[unknown])
         return completions
@@ -139,12 +159,18 @@ class MixedVAE(MixedTables["VAETransformer"], VariationalBody):
         )
 
     def _complete(
-        self, x: NDArray[Any], n_draws: int, rng: np.random.RandomState, *, same_noise: bool
+        self,
+        x: NDArray[Any],
+        n_draws: int,
+        limits: Mapping[int, Any],
+        rng: np.random.RandomState,
+        *,
+        same_noise: bool,
     ) -> NDArray[Any]:
         """Complete encoded rows ``n_draws`` times each: (n, n_draws, p)."""
         module = self.net.answering_module(x.dtype)
         completer = Completer(
-            module, self.prior.mixture, {}, may_miss=False, rng=rng, same_noise=same_noise
+            module, self.prior.mixture, limits, may_miss=False, rng=rng, same_noise=same_noise
         )
         size = max(1, MAX_NUMBERS // (max(N_PARTICLES, n_draws) * module.widest))
         ask = partial(completer, n_draws=n_draws)

@@ -135,6 +135,10 @@ class SkipVAE(nn.Module):
             each = [torch.autograd.grad(mean, x, retain_graph=True)[0] for mean in means]
             return torch.stack(each, 1)
 
+    def spread(self, decoded: Tensor) -> Tensor:
+        """Standard deviations of cells about decoded means, of the same shape."""
+        return torch.exp(0.5 * self._log_noise(decoded))
+
     def _log_noise(self, decoded: Tensor) -> Tensor:
         log_noise = self.noise_base.expand_as(decoded).clone()
         for knot, slope in zip(self.noise_knots, self.noise_slopes, strict=True):
