@@ -97,7 +97,7 @@ def _digits_figure(path: Path, fitted: tuple[Any, Any]) -> None:
 
     model, X = fitted
     lowest = np.argsort(model.score_samples(X))[:N_SHOWN]
-    parts = -model.explain(X.iloc[lowest])
+    parts = -np.asarray(model.explain(X.iloc[lowest]))
     figure, axes = plt.subplots(2, N_SHOWN, figsize=(N_SHOWN, 2.3), squeeze=False)
     for (above, below), row, part in zip(axes.T, lowest, parts, strict=True):
         above.imshow(X.to_numpy()[row].reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)

@@ -12,11 +12,12 @@ from sklatent.tabular._filling import fill_missing
 from sklatent.tabular._frames import FrameSchema, as_table, is_frame, open_frame, with_index_of
 from sklatent.tabular._gaussian import GaussianFill, patterns
 from sklatent.tabular._known import Limit, as_lists, limits_of, moved, obeying
-from sklatent.tabular._like import rows_like
+from sklatent.tabular._like import floats_like, rows_like
 from sklatent.tabular._native import number_stores
 from sklatent.tabular._quantile import QuantileTable
 from sklatent.tabular._rows import MixedRows, Rows, check_rows
 from sklatent.tabular._table import AnyRows, Table
+from sklatent.tabular._times import zone_of
 
 __all__ = [
     "AffineTable",
@@ -40,6 +41,7 @@ __all__ = [
     "decimals_of",
     "fill_missing",
     "find_format",
+    "floats_like",
     "is_frame",
     "limits_of",
     "moved",
@@ -52,4 +54,5 @@ __all__ = [
     "sample_inside",
     "stamps",
     "with_index_of",
+    "zone_of",
 ]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, check_random_state, get_tags
@@ -24,8 +25,9 @@ from sklatent._utils._params import (
 from sklatent._utils.callbacks import Watched, watched_fit
 from sklatent._utils.declaration import Declaration
 from sklatent._utils.persistence import check_state, restored_on_error, stamp, with_new_parameters
-from sklatent.tabular import AnyRows, TabularEncoder, check_rows
-from sklatent.tasks._anomaly_score import Space, Term, fit_term
+from sklatent.tabular import AnyRows, TabularEncoder, check_rows, floats_like
+from sklatent.tasks._anomaly_score import Space, Term, fit_term, tail_probabilities
+from sklatent.tasks._anomaly_words import UsualCells, tell_rows
 from sklatent.tasks._distance_view import FARTHEST, DistanceView
 from sklatent.tasks._held import HeldTransformer
 
@@ -43,6 +45,8 @@ MANY_ROWS, REFERENCE_OF_MANY, FEW_OF_MANY = 100_000, 500, 2
 # Share of the training rows beyond the threshold of contamination="auto".
 AUTO_CONTAMINATION = 0.01
 CHUNK_ROWS = 8192
+# Share of the score from which on a further column is named in words.
+LEAST_NAMED = 0.05
 # Share of the rows of a batch that do not train the ensemble where anomalies may be among them.
 TRIM = 0.3
 # The terms of the score by ``novelty``, and their weights. Where the training rows may hold
@@ -51,6 +55,12 @@ TRIM = 0.3
 SPACES: dict[bool, dict[Space, float]] = {
     False: {"residual": 0.1, "rows": 0.9},
     True: {"joint": 1.0},
+}
+# Parameters of verbs.
+ANSWERS: dict[str, list[Any]] = {
+    "alpha": [Interval(Real, 0, 1, closed="neither"), None],
+    "method": [StrOptions({"bh"}), None],
+    "top": [Interval(Integral, 1, None, closed="left")],
 }
 
 
@@ -161,6 +171,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     .. [2] Chen, Sathe, Aggarwal and Turaga, "Outlier Detection with Autoencoder Ensembles",
        SDM, 2017.
     .. [3] Han, Hu, Huang, Jiang and Zhao, "ADBench: Anomaly Detection Benchmark", NeurIPS, 2022.
+    .. [4] Benjamini and Hochberg, "Controlling the False Discovery Rate", Journal of the Royal
+       Statistical Society B, 1995.
 
     Examples
     --------
@@ -175,6 +187,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     array([ 1,  1,  1,  1,  1,  1,  1, -1])
     >>> int(detector.explain(X[7:8])[0].argmin())
     1
+    >>> detector.explain_rows(X[7:8], top=1)
+    ['x1 = 7.09 (usual -3.43 to 4.02)']
     """
 
     _declares: ClassVar[Declaration] = Declaration(
@@ -283,6 +297,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         self.table_ = table.fit_rows(rows)
         rows = table.table.blanked(rows)
         self._view = DistanceView.fit(self.table_.table, rows, far=True)
+        self._usual = list(map(UsualCells.fit, self.table_.table.cells(rows)))
         random = check_random_state(self.random_state)
         self._fit_estimator(X, rows, int(random.randint(2**31 - 1)), inside)
         chosen = np.sort(random.permutation(len(rows))[:MAX_CALIBRATION])
@@ -398,8 +413,8 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> NDArray[np.int64]:
-        """Tell which rows are anomalies.
+    def p_values(self, X: Any) -> Matrix:
+        """Tell how probable a row as odd as each of these is.
 
         Parameters
         ----------
@@ -408,12 +423,49 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
 
         Returns
         -------
+        ndarray of shape (n_samples,), dtype=float64
+            Share of the rows, if they are like the training rows, that score as low or lower; in
+            (0, 1). Of clean rows about a share of 0.05 has a value below 0.05.
+        """
+        return tail_probabilities(self.score_samples(X), self._training_scores)
+
+    def predict(
+        self, X: Any, *, alpha: float | None = None, method: Literal["bh"] | None = None
+    ) -> NDArray[np.int64]:
+        """Tell which rows are anomalies.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+        alpha : float, default=None
+            Largest p-value of an anomaly, in (0, 1), in place of the threshold ``offset_``.
+        method : "bh" or None, default=None
+            With "bh" ``alpha`` is the share of false alarms that is expected among the rows
+            called anomalies, at most: p-values are adjusted for the number of these rows [4]_.
+
+        Returns
+        -------
         ndarray of shape (n_samples,), dtype=int64
             -1 for anomalies, 1 for the others.
-        """
-        return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
 
-    def explain(self, X: Any) -> Matrix:
+        Raises
+        ------
+        ValueError
+            If ``alpha`` or ``method`` is none that is allowed, or ``method`` comes without
+            ``alpha``.
+        """
+        self._check(ANSWERS, alpha=alpha, method=method)
+        if alpha is None:
+            if method is not None:
+                raise ValueError(f"method={method!r} needs a number for alpha, got alpha=None.")
+            is_odd = self.decision_function(X) < 0
+        else:
+            p = self.p_values(X)
+            is_odd = (p if method is None else false_discovery_control(p, method=method)) <= alpha
+        return np.where(is_odd, -1, 1).astype(np.int64)
+
+    def explain(self, X: Any) -> Any:
         """Divide the score of each row among the columns.
 
         Parameters
@@ -423,13 +475,48 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features), dtype=float64
+        ndarray or DataFrame of shape (n_samples, n_features), dtype=float64
             Contributions in the units of the score, none of them positive: a row of them sums to
-            ``score_samples``, and the lowest belongs to the column that is most unusual. The
-            columns are those of ``feature_names_in_``.
+            ``score_samples``, and the lowest belongs to the column that is most unusual. A frame of
+            the same library, names and index where ``X`` is one, else an array. Detectors saved
+            before there were frames give arrays.
         """
         check_is_fitted(self)
+        parts = self._parts(X, self._read(X))
+        return parts if self._usual is None else floats_like(parts, X)
+
+    def explain_rows(self, X: Any, top: int = 3) -> list[str]:
+        """Say in words what makes each row odd.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns seen in ``fit``.
+        top : int, default=3
+            Number of columns to name at most, the most unusual first. One that adds less than a
+            twentieth of the score is not named, unless it is the first.
+
+        Returns
+        -------
+        list of str
+            One for each row, as ``"spend = 99999 (usual 7 to 900); kind = 'zz' (never seen)"``:
+            the cell, and between what the middle 98 % of the training cells lie, or the share of
+            the training rows with that level, or with a missing cell.
+
+        Raises
+        ------
+        ValueError
+            If ``top`` is not positive, or the detector was saved before there were such words.
+        """
+        check_is_fitted(self)
+        self._check(ANSWERS, top=top)
+        if self._usual is None:
+            raise ValueError("This detector was saved without what is usual: fit it again.")
         rows = self._read(X)
+        parts = self._parts(X, rows)
+        return tell_rows(self._usual, self.table_.table, rows, parts, top=top, least=LEAST_NAMED)
+
+    def _parts(self, X: Any, rows: AnyRows) -> Matrix:
         parts = [
             -np.sum([term.columns(*part) for term in self._terms], axis=0)
             for part in self._chunks(X, rows)
@@ -455,14 +542,15 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             If the share is none; the detector is left as it was.
         """
         check_is_fitted(self)
-        validate_parameter_constraints(
-            {"contamination": self._parameter_constraints["contamination"]},
-            {"contamination": contamination},
-            type(self).__name__,
-        )
+        self._check(self._parameter_constraints, contamination=contamination)
         self.contamination = contamination
         self._set_offset()
         return self
+
+    def _check(self, constraints: dict[str, list[Any]], **given: Any) -> None:
+        """Check parameters of verbs."""
+        these = {name: constraints[name] for name in given}
+        validate_parameter_constraints(these, given, type(self).__name__)
 
     def _read(self, X: Any) -> AnyRows:
         """Validate rows as far as the latent model takes them."""
@@ -507,6 +595,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         if "_view" in state:
             state["_view"] = state["_view"].to_state()
             state["_terms"] = [term.to_state() for term in state["_terms"]]
+            state["_usual"] = self._usual and [vars(one).copy() for one in self._usual]
         return stamp(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -516,6 +605,9 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
         if isinstance(state.get("_view"), dict | list):
             state["_view"] = DistanceView.from_state(state["_view"])
             state["_terms"] = tuple(map(Term.from_state, state["_terms"]))
+            state["_usual"] = [UsualCells(**one) for one in state.get("_usual") or ()] or None
+        elif "_view" in state:
+            state["_usual"] = None
         super().__setstate__(state)
 
 

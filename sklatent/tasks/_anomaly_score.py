@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklatent.tasks._anomaly_terms import BulkTail, Neighbours, Tail, shares
 
 Matrix = NDArray[np.float64]
+# Smaller probabilities are no numbers.
+LOWEST = np.log(np.finfo(np.float64).tiny)
 Space = Literal["rows", "residual", "joint"]
 
 
@@ -135,3 +137,27 @@ def fit_term(
     return Term(
         space, weight, neighbours, law.fit(distances(space, neighbours, rows, reconstructed))
     )
+
+
+def tail_probabilities(scores: Matrix, training: Matrix) -> Matrix:
+    """Return the share of rows like the training rows that score as low, or lower.
+
+    Between training scores the logarithm is linear. Below all of them it falls as scores do, which
+    are logarithms of tail probabilities themselves.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows,)
+        Scores.
+    training : ndarray of shape (n_training,)
+        Scores of training rows, sorted.
+
+    Returns
+    -------
+    p : ndarray of shape (n_rows,), dtype=float64
+        In (0, 1).
+    """
+    different, counts = np.unique(training, return_counts=True)
+    logs = np.log(np.cumsum(counts) / (len(training) + 1))
+    below = np.minimum(scores - different[0], 0.0)
+    return np.asarray(np.exp(np.maximum(np.interp(scores, different, logs) + below, LOWEST)))

@@ -153,7 +153,7 @@ def test_mixed_tables_with_missing_cells(library: str) -> None:
     model = detector(novelty=True).fit(X)
     assert list(model.feature_names_in_) == list(X.columns)
     assert np.isfinite(model.score_samples(X)).all()
-    parts = model.explain(X)
+    parts = np.asarray(model.explain(X))
     assert parts.shape == X.shape
     np.testing.assert_allclose(parts.sum(1), model.score_samples(X), rtol=1e-9)
 
@@ -167,7 +167,7 @@ def test_levels_that_fit_did_not_see_are_odd() -> None:
         assert (model.score_samples(other) <= model.score_samples(known)).mean() > 0.9
     columns = list(X.columns)
     with pytest.warns(UserWarning, match="moon dust"):
-        lower = model.explain(other) - model.explain(known)
+        lower = np.asarray(model.explain(other) - model.explain(known))
     assert lower.mean(0).argmin() == columns.index("soil")
 
 

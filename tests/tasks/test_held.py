@@ -138,7 +138,9 @@ def fitted(name: str) -> tuple[Any, Any]:
 
 def answer_bytes(model: Any, X: Any) -> list[bytes]:
     verbs = ("score_samples", "explain", "predict", "transform", "predict_proba")
-    found = [getattr(model, verb)(X).tobytes() for verb in verbs if hasattr(model, verb)]
+    found = [
+        np.asarray(getattr(model, verb)(X)).tobytes() for verb in verbs if hasattr(model, verb)
+    ]
     if hasattr(model, "sample"):
         found.append(model.sample(5, random_state=0).to_numpy().tobytes())
         found.append(model.cluster_centers_.to_numpy().tobytes())
