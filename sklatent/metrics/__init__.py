@@ -9,6 +9,7 @@ from sklatent.metrics._hidden_cells import hidden_cell_score, one_standard_error
 from sklatent.metrics._imputation import ImputationReport, imputation_report
 from sklatent.metrics._latent_report import LatentReport, latent_report
 from sklatent.metrics._neighborhoods import NeighborhoodScores, neighborhood_scores
+from sklatent.metrics._pooling import PooledEstimate, pool
 from sklatent.metrics._pseudo_anomalies import make_pseudo_anomalies, pseudo_anomaly_score
 from sklatent.metrics._reconstruction import reconstruction_errors
 from sklatent.metrics._stability import clustering_stability, latent_stability
@@ -23,6 +24,7 @@ __all__ = [
     "ImputationReport",
     "LatentReport",
     "NeighborhoodScores",
+    "PooledEstimate",
     "SyntheticReport",
     "cluster_report",
     "clustering_stability",
@@ -36,6 +38,7 @@ __all__ = [
     "mig_score",
     "neighborhood_scores",
     "one_standard_error",
+    "pool",
     "pseudo_anomaly_score",
     "reconstruction_errors",
     "sap_score",
