@@ -4,6 +4,8 @@ from sklatent.metrics._cluster_report import ClusterReport, cluster_report
 from sklatent.metrics._cluster_traits import ClusterTrait
 from sklatent.metrics._dci import DCIScores, dci_score
 from sklatent.metrics._disentanglement import factorvae_score, mig_score, sap_score
+from sklatent.metrics._drift_report import DriftReport, drift_report
+from sklatent.metrics._drift_tests import Drift
 from sklatent.metrics._figures import Figure
 from sklatent.metrics._hidden_cells import hidden_cell_score, one_standard_error
 from sklatent.metrics._imputation import ImputationReport, imputation_report
@@ -20,6 +22,8 @@ __all__ = [
     "ClusterReport",
     "ClusterTrait",
     "DCIScores",
+    "Drift",
+    "DriftReport",
     "Figure",
     "ImputationReport",
     "LatentReport",
@@ -29,6 +33,7 @@ __all__ = [
     "cluster_report",
     "clustering_stability",
     "dci_score",
+    "drift_report",
     "factorvae_score",
     "hidden_cell_score",
     "imputation_report",

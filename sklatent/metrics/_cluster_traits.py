@@ -150,7 +150,7 @@ def _number(
 ) -> ClusterTrait:
     sides = [values[rows] for rows in (inside, outside)]
     here, others = (float(side.mean()) for side in sides)
-    told = [_told(column.kind, mean) for mean in (here, others)]
+    told = [in_words(column.kind, mean) for mean in (here, others)]
     effect = (_robust_mean(sides[0], unit) - _robust_mean(sides[1], unit)) / unit
     words = f"{column.name} {told[0]} (others {told[1]}, {effect:+.1f} sd)"
     return ClusterTrait(column.name, None, here, others, effect, None, words)
@@ -163,7 +163,7 @@ def _robust_mean(values: _Float, unit: float) -> float:
     return middle + float(away.mean())
 
 
-def _told(kind: str, value: float) -> str:
+def in_words(kind: str, value: float) -> str:
     """Write a mean: of dates as a day."""
     if kind == "date":
         return str(np.datetime64(round(value), "us").astype("M8[D]"))

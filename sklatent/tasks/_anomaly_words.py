@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklatent.tabular import AnyRows, Cells, Table, zone_of
+from sklatent.tabular import AnyRows, Cells, Table, decimals_of, zone_of
 
 # What is usual lies between these quantiles of the training cells, read off so many at most.
 USUAL, MAX_ROWS = (0.01, 0.99), 20_000
@@ -164,12 +164,11 @@ def _share(share: float) -> str:
 
 def _decimals(values: NDArray[Any]) -> int:
     """Return the decimals to which numbers are rounded, or which tell most of them apart."""
-    wide = values.astype(np.float64)
-    for decimals in range(MOST_DECIMALS + 1):
-        if np.array_equal(np.round(wide, decimals).astype(values.dtype), values):
-            return decimals
-    low, high = np.quantile(wide, [0.25, 0.75])
-    width = high - low or np.ptp(wide)
+    decimals = decimals_of(values)
+    if decimals >= 0:
+        return decimals
+    low, high = np.quantile(values.astype(np.float64), [0.25, 0.75])
+    width = high - low or np.ptp(values)
     return int(np.clip(2 - np.floor(np.log10(width)), 0, MOST_DECIMALS))
 
 
