@@ -82,7 +82,9 @@ class GaussianFill:
             pca = PCA(k, svd_solver="randomized", random_state=0).fit(x)
             factor = pca.components_.T * np.sqrt(pca.explained_variance_ * (n - 1) / n)
             noise = np.maximum(x.var(0) - (factor**2).sum(1), LEAST_NOISE)
-        return cls(mean, factor * scale[:, None], noise * scale**2)
+        # axes of wide tables are estimates to a few digits, and fill files
+        kept = np.float64 if p <= MAX_FULL else np.float32
+        return cls(mean, (factor * scale[:, None]).astype(kept), noise * scale**2)
 
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
         """Fill missing cells by their conditional mean, given the other cells of their row.
