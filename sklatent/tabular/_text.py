@@ -13,8 +13,7 @@ from sklatent.tabular._cells import Cells
 
 # Numbers of a text. The first component of the decomposition is what all texts share.
 N_NUMBERS = 8
-_N_HASHED = 1024
-_GRAM = (3, 3)
+_N_HASHED = 2048
 
 
 def fit_text(cells: Cells) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def fit_text(cells: Cells) -> dict[str, Any]:
 
     Notes
     -----
-    Latent semantic analysis [1]_ of hashed groups of three letters within words.
+    Latent semantic analysis [1]_ of hashed words.
 
     References
     ----------
@@ -47,7 +46,7 @@ def fit_text(cells: Cells) -> dict[str, Any]:
     rarity = (np.log((1 + n_texts) / (1 + n_holding)) + 1).astype(np.float32)
     weighed = _weighed(counts, rarity)
     svd = TruncatedSVD(N_NUMBERS + 1, random_state=0).fit(weighed)
-    # the rest is rounding where few groups of letters differ
+    # the rest is rounding where few words differ
     some = svd.singular_values_ > 1e-6 * svd.singular_values_[0]
     components = svd.components_[1:][some[1:]]
     numbers = weighed @ components.T
@@ -91,23 +90,18 @@ def embed(column: dict[str, Any], cells: Cells) -> np.ndarray:
 
 
 def _counts(cells: Cells) -> Any:
-    """Count the groups of letters of each row."""
+    """Count the words of each row."""
     return _counts_of(list(map(str, cells.levels)))[cells.values]
 
 
 def _counts_of(texts: list[str]) -> Any:
-    hashing = HashingVectorizer(
-        analyzer="char_wb",
-        ngram_range=_GRAM,
-        n_features=_N_HASHED,
-        alternate_sign=False,
-        norm=None,
-    )
+    # groups of letters would stand typing errors, at four times the cost
+    hashing = HashingVectorizer(n_features=_N_HASHED, alternate_sign=False, norm=None)
     return hashing.transform(texts)
 
 
 def _weighed(counts: Any, rarity: np.ndarray) -> Any:
-    """Weigh groups of letters by how rare they are; each text has length one."""
+    """Weigh words by how rare they are; each text has length one."""
     weighed = counts.copy()
     weighed.data = (1 + np.log(weighed.data)) * rarity[weighed.indices]
     normalize(weighed, copy=False)
