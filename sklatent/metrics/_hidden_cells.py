@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from sklatent._utils._params import Integral, Interval, validate_params
 from sklatent._utils.latent import check_latent_model, decode, encode
+from sklatent._utils.notice import told_already
 from sklatent.metrics._reconstruction import Comparison
 from sklatent.tabular import TabularEncoder
 
@@ -91,7 +92,7 @@ def hidden_cell_score(
     {'n_components': 3}
     """
     check_latent_model(estimator)
-    table = TabularEncoder().fit(X)
+    table = _all_columns(X)
     matrix = np.asarray(table.transform(X), dtype=np.float64)
     n, p = matrix.shape
     if p < 2:
@@ -109,8 +110,20 @@ def hidden_cell_score(
         found = Comparison.of(X, decode(estimator, encode(estimator, rows)))
         answers = np.where(hidden, found.others, answers)
     losses, floors = found.losses(answers)
-    varying = found.varying(floors)
+    # identifiers and free text have no answer
+    varying = found.varying(floors) & ~np.isnan(answers).all(0)
     return float(np.mean(1.0 - losses[varying] / floors[varying])) if varying.any() else 0.0
+
+
+def _all_columns(X: Any) -> TabularEncoder:
+    """Fit an encoder that gives every column back: what a model leaves out is its own to decide."""
+    table = TabularEncoder(identifier_features=None)
+    roles = table.settle(table.read(X, reset=True)).roles
+    texts = [j for j, role in enumerate(roles) if role == "text"]
+    table.set_params(categorical_features=texts or None)
+    with told_already():
+        table.fit(X)
+    return table
 
 
 def _usual(table: TabularEncoder, matrix: _Float) -> _Float:

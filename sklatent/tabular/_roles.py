@@ -240,7 +240,7 @@ def find_roles(columns: Sequence[Cells], judged: np.ndarray) -> dict[int, Role]:
         ]
         if others and not _depend(columns[j], others):
             roles[j] = "identifier"
-    return roles if len(roles) < len(columns) else {}
+    return roles
 
 
 def _role_of_words(cells: Cells) -> Role | None:

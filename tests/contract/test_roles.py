@@ -278,3 +278,15 @@ def test_the_encoder_names_the_numbers_of_a_text(output: str) -> None:
         assert list(matrix.columns) == names
     assert encoder.n_features_in_ == 7
     assert encoder.inverse_transform(matrix)["since"].tolist() == frame["since"].tolist()
+
+
+@pytest.mark.parametrize("columns", [["customer_id"], ["notes"], ["customer_id", "notes"]])
+def test_tables_of_nothing_else_give_nothing_back(columns: list[str]) -> None:
+    frame = customers()[columns]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = VAETransformer(1, max_steps=5, random_state=0).fit(frame)
+    rows = model.sample(50, random_state=0)
+    for column in columns:
+        assert not rows[column].isin(frame[column]).any()
+    assert np.isfinite(model.transform(frame)).all()

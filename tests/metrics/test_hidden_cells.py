@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -103,3 +105,29 @@ def test_what_is_refused() -> None:
         hidden_cell_score(AutoencoderTransformer.__mro__[-1](), X)
     with pytest.raises(ValueError, match="a minimum of 2 is required"):
         hidden_cell_score(PCA(1).fit(X[:, :1]), X[:, :1])
+
+
+def test_identifiers_and_texts_have_no_say() -> None:
+    rng = np.random.RandomState(0)
+    factor = rng.randn(200, 1)
+    frame = pd.DataFrame(factor + 0.3 * rng.randn(200, 4), columns=list("abcd"))
+    words = np.array(["late", "parcel", "called", "shop", "refund", "happy"])
+    mixed = frame.assign(
+        kind=np.where(factor[:, 0] > 0, "x", "y"),
+        number=[f"N{i:04d}" for i in rng.permutation(9000)[:200]],
+        note=[" ".join(row) for row in words[rng.randint(6, size=(200, 5))]],
+    )
+    model = AutoencoderTransformer(2, max_steps=50, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(mixed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score = hidden_cell_score(model, mixed, random_state=0)
+    assert 0.2 < score < 1
+    # a transformer without such columns sees all of them
+    counted = frame.assign(number=rng.permutation(200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hidden_cell_score(PCA(1).fit(frame), frame, random_state=0) > 0.5
+        assert np.isfinite(hidden_cell_score(PCA(1).fit(counted), counted, random_state=0))
