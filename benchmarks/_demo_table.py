@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from benchmarks._common import markdown
-
 TARGET = "survived"
 # A third is held out, and the report wants 20 rows of it.
 FEWEST_ROWS = 60
 MAX_ROWS = 10_000
-# A column of strings most of which stand in one row only is a name or a text, not a category.
-MOST_DISTINCT = 0.5
-FEWEST_NAMES = 20
+# A condition is shown on a column of at most so many levels.
+MOST_LEVELS = 20
 
 
 def generated() -> tuple[Any, str]:
@@ -53,33 +50,17 @@ def read_table(path: Path, target: str | None) -> Any:
 
 
 def _tidied(table: Any, name: str, *, keep: bool) -> Any:
-    """Leave a column out, or read dates in it, and say so."""
+    """Leave an empty column out, or make its infinite cells missing, and say so."""
     import pandas as pd
 
     column = table[name]
-    known = column.dropna()
-    n_distinct = known.nunique()
-    left_out = None
-    if not len(known):
-        left_out = "it is empty"
-    elif pd.api.types.is_numeric_dtype(column):
-        if np.isinf(known.astype(float)).any():
-            print(f"made infinite cells of {name!r} missing")
-            return table.assign(**{name: column.where(np.isfinite(column.astype(float)))})
-        consecutive = n_distinct == len(table) == known.max() - known.min() + 1
-        if consecutive and n_distinct > FEWEST_NAMES:
-            left_out = "it only numbers the rows"
-    elif all(isinstance(cell, str) for cell in known):
-        dates = pd.to_datetime(known, format="ISO8601", errors="coerce")
-        if dates.notna().all():
-            print(f"read {name!r} as dates")
-            return table.assign(**{name: dates.reindex(table.index)})
-        if n_distinct > max(FEWEST_NAMES, MOST_DISTINCT * len(known)):
-            left_out = f"{n_distinct} different strings in {len(known)} rows are no categories"
-    if left_out is None or keep:
-        return table
-    print(f"dropped {name!r}: {left_out}")
-    return table.drop(columns=name)
+    if column.isna().all() and not keep:
+        print(f"dropped {name!r}: it is empty")
+        return table.drop(columns=name)
+    if pd.api.types.is_numeric_dtype(column) and np.isinf(column.astype(float)).any():
+        print(f"made infinite cells of {name!r} missing")
+        return table.assign(**{name: column.where(np.isfinite(column.astype(float)))})
+    return table
 
 
 def show(table: Any, target: str | None, output: Path) -> None:
@@ -95,7 +76,7 @@ def show(table: Any, target: str | None, output: Path) -> None:
         model, seconds = _fitted(VAETransformer(random_state=0), train)
     except (TypeError, ValueError) as error:
         raise SystemExit(f"The table cannot be fitted: {error}") from error
-    print("\n" + markdown(["column", "taken as", "missing"], _columns(model, train)))
+    print(f"\n{model.table_.describe(train)}")
     print(
         f"\nVAETransformer fitted to {len(train)} rows in {seconds:.1f} s: "
         f"{model.n_active_components_} of {model.n_components_} components are active, "
@@ -117,26 +98,12 @@ def _fitted(model: Any, train: Any) -> tuple[Any, float]:
     return model.fit(train), time.perf_counter() - started
 
 
-def _columns(model: Any, train: Any) -> list[list[Any]]:
-    """Say how each column is taken."""
-    lines = []
-    shares = train.isna().mean()
-    kinds = model.table_.blocks_
-    if model.table_.mode_ == "affine":
-        kinds = kinds * train.shape[1]
-    for name, (kind, _, _, n_levels, _) in zip(train.columns, kinds, strict=True):
-        words = {"category": f"{n_levels} categories", "numeric": "number"}
-        missing = f"{shares[name]:.1%}" if shares[name] else ""
-        lines.append([name, words.get(kind, kind), missing])
-    return lines
-
-
 def _show_verbs(model: Any, test: Any, target: str | None) -> None:
     """Sample under a condition, and impute missing cells."""
     levels = {name: test[name].dropna().unique() for name in test.columns}
-    named = target if target is not None and len(levels[target]) <= FEWEST_NAMES else None
+    named = target if target is not None and len(levels[target]) <= MOST_LEVELS else None
     if named is None:
-        named = next((name for name in levels if 1 < len(levels[name]) <= FEWEST_NAMES), None)
+        named = next((name for name in levels if 1 < len(levels[name]) <= MOST_LEVELS), None)
     if named is not None:
         value = test[named].value_counts().index.tolist()[-1]
         drawn = model.sample(200, conditions={named: value}, random_state=0)
