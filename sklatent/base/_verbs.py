@@ -289,7 +289,8 @@ class CompletionMixin:
             With a number k, rows are drawn until none holds a number or date beyond the k-th
             training value from either end, or a category of fewer than k training rows: what a
             few people alone have does not come back. Columns with conditions are left to these.
-            Of tables of numbers above 10,000 rows the ends of a random part count.
+            Of tables of numbers above 10,000 rows or two million cells the ends of a random part
+            count.
         noise : bool, default=True
             Whether cells scatter about what their code is decoded to, as those of real rows do.
             If False, rows are decoded codes: smooth images, and in mixed tables the most likely

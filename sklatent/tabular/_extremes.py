@@ -17,7 +17,7 @@ from sklatent.tabular._table import Table
 # Values that a table of numbers keeps: the first, second ... from either end.
 RANKS = (1, 2, 3, 5, 10, 20, 50, 100)
 # Of larger tables they are those of a random part.
-MAX_ROWS = 10_000
+MAX_ROWS, MAX_CELLS = 10_000, 1 << 21
 # Rows drawn for one that is wanted, at most.
 _MOST_DRAWN = 200
 _UNKNOWN = (
@@ -39,15 +39,19 @@ def number_ends(values: np.ndarray) -> np.ndarray:
     ends : ndarray of shape (2, n_ranks, n_columns), dtype=float64
         The values at ``RANKS`` from below and from above, NaN where there are fewer.
     """
-    if len(values) > MAX_ROWS:
-        some = np.random.RandomState(0).choice(len(values), MAX_ROWS, replace=False)
-        values = values[np.sort(some)]
-    ends = np.full((2, len(RANKS), values.shape[1]), np.nan)
-    places = np.array([rank - 1 for rank in RANKS if rank <= len(values)])
+    n, p = values.shape
+    most = max(10 * RANKS[-1], min(MAX_ROWS, MAX_CELLS // p))
+    if n > most:
+        values = values[np.sort(np.random.RandomState(0).choice(n, most, replace=False))]
+        n = most
+    ends = np.full((2, len(RANKS), p), np.nan)
+    places = np.array([rank - 1 for rank in RANKS if rank <= n])
+    last = min(RANKS[-1], n)
     for side, sign in enumerate((1.0, -1.0)):
         # missing cells go to the end
-        ordered = np.partition(sign * values.astype(np.float64), places, axis=0)
-        ends[side, : len(places)] = sign * ordered[places]
+        columns = np.multiply(sign, values.T, order="C", dtype=np.float64)
+        first = np.partition(columns, last - 1, axis=1)[:, :last]
+        ends[side, : len(places)] = sign * np.sort(first, axis=1)[:, places].T
     return ends
 
 
