@@ -522,8 +522,9 @@ def decode_number(column: Column, scores: np.ndarray, *, beyond: bool = False) -
     share = ((p - hi[at]) / np.maximum(lo[after] - hi[at], 1e-300)).clip(0.0, 1.0)
     # Back and forth a score loses its last digits: those of training values are recognised.
     kept, near = number_scores(column), tolerance * (1 + np.abs(scores))
-    share[np.abs(scores - kept[at]) <= near] = 0.0
-    share[np.abs(scores - kept[after]) <= near] = 1.0
+    with np.errstate(invalid="ignore"):  # scores of the ends may be infinite
+        share[np.abs(scores - kept[at]) <= near] = 0.0
+        share[np.abs(scores - kept[after]) <= near] = 1.0
     values = _between(column, knots[at], knots[after], share)
     if beyond and "beyond" in column:
         _extend(column, scores, values)
