@@ -129,5 +129,7 @@ def spread_colors(places: _Float) -> _Float:
     near = np.nan_to_num(squares**-2.0)
     np.fill_diagonal(near, 0.0)
     np.fill_diagonal(different, 1.0)
-    order = quadratic_assignment(near, different**-3.0).col_ind
+    order = quadratic_assignment(
+        near, different**-3.0, options={"rng": np.random.default_rng(0)}
+    ).col_ind
     return np.asarray(colors[order])
