@@ -50,10 +50,10 @@ LEAST_NAMED = 0.05
 # Share of the rows of a batch that do not train the ensemble where anomalies may be among them.
 TRIM = 0.3
 # The terms of the score by ``novelty``, and their weights. Where the training rows may hold
-# outliers, reconstructions add nothing on the development tables, and cost from a weight of 0.2 on;
-# with 0.1 they still find the rows that break what the columns have in common.
+# outliers, reconstructions add nothing on the development tables, and cost from a weight of 0.1 on;
+# with less they still find the rows that break what the columns have in common.
 SPACES: dict[bool, dict[Space, float]] = {
-    False: {"residual": 0.1, "rows": 0.9},
+    False: {"residual": 0.07, "rows": 0.93},
     True: {"joint": 1.0},
 }
 # Parameters of verbs.
@@ -142,7 +142,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     Notes
     -----
     With ``novelty=False`` the score is the mean of two logarithms, that of the distance to the k-th
-    neighbour with nine times the weight of that of the error of the reconstruction. With
+    neighbour with a weight of 0.93, that of the error of the reconstruction with 0.07. With
     ``novelty=True`` it is that of the mean distance to the k neighbours, among reconstructions and
     their errors side by side. Errors in the largest tenth follow an exponential law drawn from the
     other rows. Distances and errors are sums of absolute values. One neighbour at
@@ -153,7 +153,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
     Columns of numbers are compared in robust units: their standard deviation after cells beyond
     Tukey's outer fences have been moved there, or one such unit for all columns if their ranges are
     alike. Where ranges are alike and spreads are not, as in pictures, distances are Euclidean. The
-    ensemble sees cells as at most 30 units out. Columns that were constant in ``fit`` are compared
+    ensemble sees cells as at most 100 units out. Columns that were constant in ``fit`` are compared
     in their own units, or in that of the picture.
 
     In mixed tables a number lies where its normal score says, or as many robust units out as it

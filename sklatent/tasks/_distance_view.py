@@ -19,7 +19,7 @@ MOST_LEVELS = 30
 # Farther out all rows are alike; squares of this still fit into float32.
 FARTHEST = 1e15
 # A network sees cells farther out as lying here: one far cell would be all that it learns.
-REACH = 30.0
+REACH = 100.0
 # What another word has in a column that has never been otherwise.
 CONSTANT = 10.0
 # What an unseen level has at least: more than the rarest ones, which share a column.
