@@ -40,7 +40,7 @@ BECOMES = {
     "code": ("identifier, left out", "one form"),
     "row": ("identifier, left out", "nothing depends"),
     "day": ("date", "words of the format %d.%m.%Y"),
-    "note": ("free text, read as 8 numbers", "mostly differ"),
+    "note": ("free text, read as 7 numbers", "mostly differ"),
     "kind": ("category of 2 levels", "words"),
     "stars": ("number", "different values"),
     "price": ("number", "different values"),
