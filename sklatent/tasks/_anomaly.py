@@ -46,7 +46,7 @@ MANY_ROWS, REFERENCE_OF_MANY, FEW_OF_MANY = 100_000, 500, 2
 AUTO_CONTAMINATION = 0.01
 CHUNK_ROWS = 8192
 # Share of the score from which on a further column is named in words.
-LEAST_NAMED = 0.05
+LEAST_NAMED = 0.1
 # Share of the rows of a batch that do not train the ensemble where anomalies may be among them.
 TRIM = 0.3
 # The terms of the score by ``novelty``, and their weights. Where the training rows may hold
@@ -494,7 +494,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             Rows with the columns seen in ``fit``.
         top : int, default=3
             Number of columns to name at most, the most unusual first. One that adds less than a
-            twentieth of the score is not named, unless it is the first.
+            tenth of the score is not named, unless it is the first.
 
         Returns
         -------
