@@ -442,7 +442,7 @@ class LatentAnomalyDetector(OutlierMixin, CallbackSupportMixin, BaseEstimator):
             Largest p-value of an anomaly, in (0, 1), in place of the threshold ``offset_``.
         method : "bh" or None, default=None
             With "bh" ``alpha`` is the share of false alarms that is expected among the rows
-            called anomalies, at most: p-values are adjusted for the number of these rows [4]_.
+            called anomalies, at most: p-values are adjusted for the number of these rows.
 
         Returns
         -------
